@@ -1,0 +1,32 @@
+# Everything is set up on the way, into .venv and .runtime; PYTHON=/path/to/python3.11 chooses the Python.
+.DEFAULT_GOAL := help
+.PHONY: help demo test up down lint clean
+SETUP := @PYTHON="$(PYTHON)" sh stack/setup.sh
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Start the stack and its jobs, feed them a simulated market, report (LIVE=1: the real exchanges and news feeds)
+	$(SETUP) run
+	@.venv/bin/tidemark demo $(if $(filter-out 0,$(LIVE)),--live)
+
+test: ## Run all tests, on a stack of their own
+	$(SETUP) dev
+	@.venv/bin/python -m pytest
+
+up: ## Start the local stack
+	$(SETUP) run
+	@.venv/bin/tidemark up
+
+down: ## Stop the local stack; its data are kept
+	@if [ -x .venv/bin/tidemark ]; then .venv/bin/tidemark down; fi
+
+lint: ## Check style, types and SQL
+	$(SETUP) dev
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/sqlfluff lint --disable-progress-bar sql
+
+clean: down ## Stop the stack and delete what was installed; its data (.tidemark) are kept
+	rm -rf .venv .runtime build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

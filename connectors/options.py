@@ -1,0 +1,70 @@
+"""Options of the Flink connectors: how jobs reach Kafka and PostgreSQL. The SQL names them by one variable each."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tidemark.durations import format_duration
+from tidemark.endpoints import PostgresLogin, kafka_bootstrap
+from tidemark.settings import Settings
+
+# Longer than the longest checkpoint and a restart together, or Kafka would abort what Flink is about to commit;
+# at most the broker's transaction.max.timeout.ms (15 min by default).
+_TRANSACTION_TIMEOUT_MS = 600_000
+
+
+def kafka_json_source(settings: Settings, group: str, bounded: bool, idle: timedelta) -> dict[str, str]:
+    """Return the options of a table over JSON messages, whose partitions count as silent after ``idle``.
+
+    What is not a JSON object yields no row here, and a field of the wrong type is null: ``sql/flink/views`` sees to
+    it that each of these ends among the dead letters.
+    """
+    return {
+        **_kafka(settings, group, bounded),
+        "format": "json",
+        "json.ignore-parse-errors": "true",
+        "scan.watermark.idle-timeout": format_duration(idle),
+        "scan.watermark.emit.strategy": settings.watermarks.emit,
+    }
+
+
+def kafka_text_source(settings: Settings, group: str, bounded: bool) -> dict[str, str]:
+    """Return the options of a table with the whole message as one text."""
+    return {**_kafka(settings, group, bounded), "format": "raw"}
+
+
+def kafka_json_table(settings: Settings, group: str, bounded: bool) -> dict[str, str]:
+    """Return the options of a table that jobs write exactly once, and queries read once it is committed."""
+    return {
+        **_kafka(settings, group, bounded),
+        "properties.isolation.level": "read_committed",
+        "format": "json",
+        "json.ignore-parse-errors": "true",
+        "sink.delivery-guarantee": "exactly-once",
+        "properties.transaction.timeout.ms": str(_TRANSACTION_TIMEOUT_MS),
+    }
+
+
+def _kafka(settings: Settings, group: str, bounded: bool) -> dict[str, str]:
+    return {
+        "connector": "kafka",
+        "properties.bootstrap.servers": kafka_bootstrap(settings),
+        "properties.group.id": group,
+        # Small turns: the consumer hands over all it has fetched of one partition before it goes to the next, and
+        # megabytes of compressed trades make the others look silent meanwhile.
+        "properties.max.partition.fetch.bytes": "131072",
+        "scan.startup.mode": "earliest-offset",
+        "scan.bounded.mode": "latest-offset" if bounded else "unbounded",
+    }
+
+
+def postgres(settings: Settings, login: PostgresLogin, application: str) -> dict[str, str]:
+    """Return the options of a PostgreSQL table: rows are upserted in batches on the table's primary key."""
+    return {
+        "connector": "jdbc",
+        "url": f"{login.jdbc_url}?reWriteBatchedInserts=true&ApplicationName={application}",
+        "username": login.user,
+        "password": login.password,
+        "sink.buffer-flush.max-rows": str(settings.postgres.flush_rows),
+        "sink.buffer-flush.interval": format_duration(settings.postgres.flush_interval),
+    }

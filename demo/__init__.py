@@ -1,0 +1,1 @@
+"""The guided tour: a simulated market through the whole pipeline, and a report that checks itself."""

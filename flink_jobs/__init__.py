@@ -1,0 +1,1 @@
+"""A thin runner: render sql/flink, parse it, submit one STATEMENT SET. One entry script per job."""

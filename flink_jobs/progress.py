@@ -1,0 +1,88 @@
+"""How far the jobs are: whether all that the topics hold has come out at the other end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flink_jobs import cluster
+from tidemark.endpoints import kafka_bootstrap
+from tidemark.errors import UserError
+from tidemark.settings import Settings
+
+# Which topics a job reads, by their names in settings.topics.
+INPUTS = {
+    "ingest": ("trades", "tickers", "articles"),
+    "enrich": ("trades", "articles"),
+    "analytics": ("trades", "articles"),
+    "alerts": ("trades", "tickers"),
+}
+
+
+def lag(settings: Settings, names: Iterable[str]) -> dict[str, int]:
+    """Return by job how many messages lie behind what its last checkpoint covers."""
+    from kafka import KafkaAdminClient, TopicPartition
+    from kafka.admin import OffsetSpec
+    from kafka.errors import RetriableError
+
+    names = list(names)
+    with KafkaAdminClient(bootstrap_servers=kafka_bootstrap(settings), client_id="tidemark") as admin:
+        topics = {key: getattr(settings.topics, key) for name in names for key in INPUTS[name]}
+        partitions = [
+            TopicPartition(topic["name"], partition["partition_index"])
+            for topic in admin.describe_topics(list(topics.values()))
+            for partition in topic["partitions"]
+        ]
+        first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+        last = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        behind = {}
+        for name in names:
+            group = f"tidemark-{name}"
+            try:
+                committed = admin.list_group_offsets(group)[group]
+            except RetriableError:  # the broker is still making the topic that offsets are kept in
+                committed = {}
+            read = {topics[key] for key in INPUTS[name]}
+            behind[name] = sum(
+                last[partition].offset - max(first[partition].offset, _offset(committed.get(partition)))
+                for partition in partitions
+                if partition.topic in read
+            )
+    return behind
+
+
+def _offset(committed: Any) -> int:
+    return committed.offset if committed is not None else 0
+
+
+def settle(
+    settings: Settings, names: Iterable[str], report: Callable[[dict[str, int]], None], timeout: float = 300
+) -> None:
+    """Wait until the jobs have read everything, no window can close any more, and the sinks have written it all.
+
+    That is so once nothing lags, and the watermarks have stood still for longer than it takes a silent partition to
+    be left out of account; a checkpoint then makes the sinks write what they hold. ``report`` gets the lag by job.
+    Raises UserError where that takes longer than ``timeout`` seconds.
+    """
+    names = list(names)
+    until = time.monotonic() + timeout
+    quiet = settings.watermarks.articles_idle.total_seconds() + 1.5
+    marks: dict[str, Any] = {}
+    since = time.monotonic()
+    while time.monotonic() < until:
+        now = {name: cluster.watermarks(settings, name) for name in names}
+        if now != marks:
+            marks, since = now, time.monotonic()
+        behind = lag(settings, names)
+        report(behind)
+        if not any(behind.values()) and time.monotonic() - since > quiet:
+            for name in names:
+                cluster.checkpoint(settings, name)
+            return
+        time.sleep(0.5)
+    late = ", ".join(f"{name} by {count:,} messages" for name, count in lag(settings, names).items() if count)
+    raise UserError(
+        f"The jobs did not finish within {timeout:.0f} seconds{f': behind are {late}' if late else ''}.",
+        "Look at them in Flink's web UI (`tidemark status` shows where it is).",
+    )

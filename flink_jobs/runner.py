@@ -1,0 +1,134 @@
+"""Submit a job: render its SQL files, let Flink parse them, and run them as one STATEMENT SET.
+
+``flink run -py flink_jobs/<job>.py`` comes here through :func:`main`, and ``tidemark jobs submit`` through
+:func:`submit`; both build the very same plan.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from flink_jobs.sql_files import definitions, inserts, job_options
+from flink_jobs.variables import variables
+from tidemark.durations import format_duration
+from tidemark.errors import UserError
+from tidemark.settings import Settings, settings
+
+T = TypeVar("T")
+
+
+def main(job: str) -> None:
+    """Run as a script: submit ``job`` to where the Flink client says."""
+    try:
+        job_id = submit(settings(), job, {})
+    except UserError as error:
+        sys.exit(f"{error}\n{error.hint}".rstrip())
+    sys.stdout.write(f"{job}: submitted as {job_id}\n")
+
+
+def submit(
+    settings: Settings, job: str, options: Mapping[str, str], *, bounded: bool = False, wait: bool = False
+) -> str:
+    """Submit ``job`` and return its id (32 hex digits).
+
+    ``options`` are Flink's own (where the cluster is, which savepoint to start from); the job's options.sql adds to them; ``bounded`` lets the job read what the topics hold now and finish, and ``wait`` waits for that.
+    Raises UserError with Flink's own sentence and the SQL file where a statement is wrong.
+    """
+    values = variables(settings, job, bounded=bounded)
+    statements = _statements(values, job, {**_durability(settings), **options, "pipeline.name": job})
+    result = _plainly("", statements.execute)
+    if wait:
+        result.wait()
+    return str(result.get_job_client().get_job_id())
+
+
+def explain(settings: Settings, job: str) -> str:
+    """Return the plan of ``job`` with the changelog mode of each step."""
+    from pyflink.table import ExplainDetail
+
+    statements = _statements(variables(settings, job), job, {})
+    return str(_plainly("", lambda: statements.explain(ExplainDetail.CHANGELOG_MODE)))
+
+
+def query(
+    settings: Settings, sql: str, options: Mapping[str, str], *, stream: bool = False
+) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+    """Run one ad-hoc statement over all tables and views; return the column names and the rows.
+
+    It reads the topics up to now and ends, or with ``stream`` goes on until the caller stops asking.
+    """
+    values = variables(settings, "sql", bounded=not stream, role="reader")
+    table_env = _environment({**options, "pipeline.name": "ad hoc"}, batch=not stream)
+    _define(table_env, values)
+    result = _plainly("", lambda: table_env.execute_sql(sql))
+    return result.get_table_schema().get_field_names(), (tuple(row) for row in _rows(result))
+
+
+def _durability(settings: Settings) -> dict[str, str]:
+    """Return how a job of ours runs on any cluster: how wide, how often it is saved, how it gets up again."""
+    return {
+        "parallelism.default": str(settings.flink.parallelism),
+        "execution.checkpointing.interval": format_duration(settings.flink.checkpoint_interval),
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        # For ever, but ever more slowly: a PostgreSQL that is restarted must not end a job.
+        "restart-strategy.type": "exponential-delay",
+        "restart-strategy.exponential-delay.initial-backoff": "1 s",
+        "restart-strategy.exponential-delay.max-backoff": "30 s",
+        # The pattern matcher sorts what lies between two watermarks: the closer they are, the less that is.
+        "pipeline.auto-watermark-interval": "50 ms",
+    }
+
+
+def _rows(result: Any) -> Iterator[Any]:
+    with result.collect() as rows:
+        while (row := _plainly("", lambda: next(rows, None))) is not None:
+            yield row
+
+
+def _statements(values: Mapping[str, str], job: str, options: Mapping[str, str]) -> Any:
+    table_env = _environment({**options, **job_options(job, values)})
+    _define(table_env, values)
+    statements = table_env.create_statement_set()
+    for file in inserts(job, values):
+        _plainly(file.name, partial(statements.add_insert_sql, file.text))
+    return statements
+
+
+def _define(table_env: Any, values: Mapping[str, str]) -> None:
+    for file in definitions(values):
+        _plainly(file.name, partial(table_env.execute_sql, file.text))
+
+
+def _environment(options: Mapping[str, str], *, batch: bool = False) -> Any:
+    from pyflink.common import Configuration
+    from pyflink.table import EnvironmentSettings, TableEnvironment
+
+    configuration = Configuration()
+    for name, value in {"table.local-time-zone": "UTC", **options}.items():
+        configuration.set_string(name, value)
+    builder = EnvironmentSettings.new_instance().with_configuration(configuration)
+    builder = builder.in_batch_mode() if batch else builder.in_streaming_mode()
+    return TableEnvironment.create(builder.build())
+
+
+def _plainly(where: str, action: Callable[[], T]) -> T:
+    """Run ``action``; what Flink has against it becomes one sentence, with the SQL file it is about."""
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        return action()
+    except Py4JJavaError as error:
+        raise UserError(f"{where}: {root_cause(error.java_exception)}".removeprefix(": ")) from None
+
+
+def root_cause(throwable: Any) -> str:
+    """Return the innermost message of a Java exception: what is wrong, without how Flink came upon it."""
+    message = str(throwable.toString())
+    while (cause := throwable.getCause()) is not None:
+        throwable = cause
+        message = str(throwable.toString())
+    return re.sub(r"^[\w.$]+(?:Exception|Error): ", "", message)

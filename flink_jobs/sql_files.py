@@ -1,0 +1,80 @@
+"""The SQL files of a job, in the order they are to be run, with their variables filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidemark.errors import UserError
+from tidemark.paths import FLINK_SQL, ROOT
+
+JOBS = ("ingest", "enrich", "analytics", "alerts")
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_SET = re.compile(r"SET\s+'([^']+)'\s*=\s*'([^']*)'\s*;", re.IGNORECASE)
+_BANNER = re.compile(r"\A(?:--.*\n)+")
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One rendered statement: ``path`` says where it comes from, ``banner`` is its comment, ``text`` the statement."""
+
+    path: Path
+    banner: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """Return the path as users know it, from the checkout on."""
+        return self.path.relative_to(ROOT).as_posix()
+
+
+def definitions(values: Mapping[str, str]) -> list[SqlFile]:
+    """Return every CREATE TABLE, then every CREATE VIEW in the order they build on each other."""
+    tables = sorted((FLINK_SQL / "tables").glob("*.sql"))
+    views = sorted((FLINK_SQL / "views").glob("*.sql"))
+    return [_read(path, values) for path in (*tables, *views)]
+
+
+def inserts(job: str, values: Mapping[str, str]) -> list[SqlFile]:
+    """Return the INSERT statements of ``job``, one per file."""
+    return [_read(path, values) for path in sorted(_folder(job).glob("*.sql")) if path.name != "options.sql"]
+
+
+def job_options(job: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Return what the job's options.sql sets, if it has one."""
+    path = _folder(job) / "options.sql"
+    return dict(_SET.findall(_read(path, values).text + ";")) if path.exists() else {}
+
+
+def render(template: str, values: Mapping[str, str], where: str) -> str:
+    """Return ``template`` with each ``${NAME}`` replaced. Raises UserError for a name that is not in ``values``."""
+
+    def value(match: re.Match[str]) -> str:
+        try:
+            return values[match[1]]
+        except KeyError:
+            line = template.count("\n", 0, match.start()) + 1
+            raise UserError(
+                f"{where}, line {line}: ${{{match[1]}}} is not a known variable.",
+                "Variables are listed in flink_jobs/variables.py.",
+            ) from None
+
+    return _VARIABLE.sub(value, template)
+
+
+def _folder(job: str) -> Path:
+    if job not in JOBS:
+        raise UserError(f"There is no job {job!r}.", f"Jobs: {', '.join(JOBS)}.")
+    return FLINK_SQL / "jobs" / job
+
+
+def _read(path: Path, values: Mapping[str, str]) -> SqlFile:
+    template = path.read_text(encoding="utf-8")
+    banner = _BANNER.match(template)
+    if banner is None:
+        raise UserError(f"{path.relative_to(ROOT).as_posix()} has no banner.", "Begin it with -- comments.")
+    text = render(template[banner.end() :], values, path.relative_to(ROOT).as_posix())
+    return SqlFile(path, banner[0], text.strip().removesuffix(";"))

@@ -1,0 +1,139 @@
+"""The variables that SQL files may use: an allow-list, each a typed setting or a bound of a topic's contract."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from connectors import options
+from producers import contract
+from tidemark import endpoints
+from tidemark.durations import format_duration
+from tidemark.settings import Settings
+
+_LATEST_TIME = 4_102_444_800_000  # 2100-01-01: an ingest time beyond it is no epoch in milliseconds
+
+
+def variables(
+    settings: Settings, job: str, *, bounded: bool = False, role: endpoints.Role = "writer"
+) -> dict[str, str]:
+    """Return every variable as the SQL text it stands for.
+
+    ``job`` names the consumer group and the Kafka transactions, and chooses watermark delays that differ by job;
+    ``bounded`` makes sources end at what the topics hold now.
+    """
+    group = f"tidemark-{job}"
+    watermarks, windows, alerts = settings.watermarks, settings.windows, settings.alerts
+    waits_for_news = job == "enrich"
+    topics = settings.topics
+    return {
+        # where things are
+        "KAFKA_JSON_SOURCE": _options(options.kafka_json_source(settings, group, bounded, watermarks.idle)),
+        "KAFKA_NEWS_SOURCE": _options(options.kafka_json_source(settings, group, bounded, watermarks.articles_idle)),
+        "KAFKA_TEXT_SOURCE": _options(options.kafka_text_source(settings, group, bounded)),
+        "KAFKA_JSON_TABLE": _options(options.kafka_json_table(settings, group, bounded)),
+        "POSTGRES": _options(options.postgres(settings, endpoints.postgres(settings, role), group)),
+        "TOPIC_TRADES": _text(topics.trades),
+        "TOPIC_TICKERS": _text(topics.tickers),
+        "TOPIC_ARTICLES": _text(topics.articles),
+        "TOPIC_ALERTS": _text(topics.alerts),
+        "TOPIC_DEAD_LETTERS": _text(topics.dead_letters),
+        "INPUT_TOPICS": _text(";".join((topics.trades, topics.tickers, topics.articles))),
+        # Unique per job, sink and topic: two sinks with one prefix fence each other off for ever.
+        "TRANSACTIONS_ALERTS": _text(f"{group}-{topics.alerts}"),
+        "TRANSACTIONS_DEAD_LETTERS": _text(f"{group}-{topics.dead_letters}"),
+        "KAFKA_RETENTION_MS": _text(f"{round(settings.kafka.retention / timedelta(milliseconds=1))} ms"),
+        "ALERTS_CHECKPOINT_INTERVAL": _text(format_duration(settings.flink.alerts_checkpoint_interval)),
+        # event time
+        "TRADES_WATERMARK": _interval(watermarks.enrich_trades if waits_for_news else watermarks.trades),
+        "TICKERS_WATERMARK": _interval(watermarks.tickers),
+        "ARTICLES_WATERMARK": _interval(watermarks.enrich_articles if waits_for_news else watermarks.articles),
+        "MAX_FUTURE": _interval(settings.limits.max_future),
+        "EARLIEST_EVENT_TIME": str(contract.bound("trades", "event_time", "minimum")),
+        "LATEST_TIME": str(_LATEST_TIME),
+        # windows and thresholds
+        "BAR_SIZE": _interval(windows.bar),
+        "CANDLE_SIZE": _interval(windows.candle),
+        "CANDLE_NAME": _text(format_duration(windows.candle)),
+        "SENTIMENT_SIZE": _interval(windows.sentiment),
+        "PREDICTION_SIZE": _interval(windows.prediction),
+        "PREDICTION_SLIDE": _interval(windows.prediction_slide),
+        "NEWS_JOIN": _interval(windows.news_join),
+        "PRICE_CHANGE_PCT": _number(alerts.price_change_pct),
+        "SPIKE_PCT": _number(alerts.spike_pct),
+        "SPIKE_LOOKBACK": _interval(alerts.spike_lookback),
+        "SPIKE_MAX_DURATION": _interval(alerts.spike_max_duration),
+        # the contract's bounds
+        **_forms("trades", "source", "symbol", "pair", "trade_id"),
+        **_forms("tickers", "source", "symbol", "pair"),
+        **_forms("articles", "id", "url", "source"),
+        **_maxima("trades", "price", "quantity"),
+        **_maxima("tickers", "last", "bid", "ask", "volume_24h", "change_pct"),
+        "TRADES_PLAIN_FORM": _text(plain_form("trades")),
+        "TICKERS_PLAIN_FORM": _text(plain_form("tickers")),
+    }
+
+
+def plain_form(topic: str) -> str:
+    """Return a regular expression (Java's) that only acceptable messages match, as our own producers write them.
+
+    It is sufficient, not necessary: fields in the schema's order, numbers without exponent and well inside their
+    bounds. Only an event time too far in the future may still be wrong with a message of this form.
+    """
+    fields = ",".join(f'"{name}":{_plain_value(topic, name)}' for name in contract.fields(topic))
+    return rf"^\{{{fields}\}}\z"
+
+
+def _plain_value(topic: str, name: str) -> str:
+    field = contract.field(topic, name)
+    kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
+    if "string" in kinds:
+        form = f'"{_body(field["pattern"])}"'
+    elif "long" in kinds:
+        form = "1[3-9][0-9]{11}"  # milliseconds between 2011 and 2033
+    elif "exclusiveMinimum" in field:
+        form = r"(?![0.]+[,}])[0-9]{1,9}(?:\.[0-9]{1,17})?"
+    else:
+        sign = "-?" if field["minimum"] < 0 else ""
+        form = rf"{sign}[0-9]{{1,2}}(?:\.[0-9]{{1,17}})?" if sign else r"[0-9]{1,9}(?:\.[0-9]{1,17})?"
+    return f"(?:{form}|null)" if "null" in kinds else form
+
+
+def _body(pattern: str) -> str:
+    return pattern.removeprefix("^").removesuffix("$")
+
+
+def _forms(topic: str, *names: str) -> dict[str, str]:
+    # \z and not $: in Java the latter also matches before a newline at the end.
+    return {
+        f"{topic}_{name}_form".upper(): _text(rf"^{_body(contract.bound(topic, name, 'pattern'))}\z") for name in names
+    }
+
+
+def _maxima(topic: str, *names: str) -> dict[str, str]:
+    return {f"{topic}_{name}_maximum".upper(): _number(contract.bound(topic, name, "maximum")) for name in names}
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _number(value: Any) -> str:
+    # With an exponent it is a double; 0.5 alone would be a decimal, and drag the arithmetic into decimals.
+    return f"{float(value)!r}E0" if "e" not in repr(float(value)) else repr(float(value))
+
+
+def _options(pairs: dict[str, str]) -> str:
+    return ",\n    ".join(f"{_text(name)} = {_text(value)}" for name, value in pairs.items())
+
+
+def _interval(value: timedelta) -> str:
+    """Return the SQL interval: whole days, hours, minutes or seconds, else seconds with a fraction."""
+    millis = round(value / timedelta(milliseconds=1))
+    for unit, size in (("DAY", 86_400_000), ("HOUR", 3_600_000), ("MINUTE", 60_000), ("SECOND", 1_000)):
+        if millis % size == 0:
+            digits = str(millis // size)
+            precision = f"({len(digits)})" if len(digits) > 2 else ""
+            return f"INTERVAL '{digits}' {unit}{precision}"
+    seconds, fraction = divmod(millis, 1_000)
+    return f"INTERVAL '{seconds}.{fraction:03}' SECOND({max(2, len(str(seconds)))}, 3)"

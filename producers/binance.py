@@ -1,0 +1,86 @@
+"""Binance spot trades: combined and single WebSocket streams.
+
+Format: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams. ``trade`` and
+``aggTrade`` events become messages. Their ids are two number spaces (an aggregate covers trades ``f`` to
+``l``), so that of an aggregate is written ``a15683430``; subscribe to one of the two for a pair, not to both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from producers import coins
+from producers.frames import decode, integer, number, text
+from producers.message import BadFrame, Message
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "binance"
+
+# Field of the event's id and what is written before it.
+_TRADES = {"trade": ("t", ""), "aggTrade": ("a", "a")}
+# Events without a type of their own: best bid and ask, partial depth, answers to requests, errors.
+_UNTYPED_NOISE = ("lastUpdateId", "result", "error", "id", "code")
+
+
+def stream_url(ws_url: str, pairs: list[str]) -> str:
+    """Return the address of the combined trade stream of ``pairs`` (``BTC/USDT``)."""
+    streams = "/".join(f"{pair.replace('/', '').lower()}@trade" for pair in pairs)
+    return f"{ws_url.rstrip('/')}/stream?streams={streams}"
+
+
+def parse(frame: str | bytes, ingest_time: int) -> list[Message]:
+    """Return the messages of one frame received at ``ingest_time`` (epoch ms); none where it is noise.
+
+    Raises BadFrame where it is not JSON, or not what Binance documents.
+    """
+    event = decode(frame, "trades")
+    stream = ""
+    if type(event) is dict and "stream" in event and "data" in event:
+        stream = str(event["stream"])
+        event = event["data"]
+    if type(event) is list and stream.startswith("!"):  # all-market streams
+        return []
+    if type(event) is not dict:
+        raise BadFrame("bad_frame", "expected an object")
+    kind = event.get("e")
+    if type(kind) is str and kind in _TRADES:
+        return [_trade(event, kind, ingest_time)]
+    if stream.endswith(("@trade", "@aggTrade")):
+        raise BadFrame("bad_frame", f"expected a trade event, got {ascii(kind)[:40]}")
+    if "error" in event or "code" in event:
+        log.warning("request_refused", source=SOURCE, answer=str(event)[:300])
+    if type(kind) is str or stream or _is_book_ticker(event) or any(name in event for name in _UNTYPED_NOISE):
+        return []
+    raise BadFrame("bad_frame", f"unknown object with {ascii(sorted(event))[:80]}")
+
+
+def _is_book_ticker(event: dict[str, Any]) -> bool:
+    return event.keys() >= {"u", "s", "b", "a"}
+
+
+def _trade(event: dict[str, Any], kind: str, ingest_time: int) -> Message:
+    id_field, id_prefix = _TRADES[kind]
+    try:
+        pair = coins.pair_of_binance(text(event["s"]))
+        buyer_is_maker = event["m"]
+        if type(buyer_is_maker) is not bool:
+            raise ValueError("m is not true or false")  # noqa: TRY301
+        value = {
+            "source": SOURCE,
+            "symbol": pair.partition("/")[0],
+            "pair": pair,
+            "trade_id": f"{id_prefix}{integer(event[id_field])}",
+            "price": number(event["p"]),
+            "quantity": number(event["q"]),
+            "side": "sell" if buyer_is_maker else "buy",  # of the taker: a maker who buys was sold to
+            "event_time": integer(event["T"]),
+            "ingest_time": ingest_time,
+        }
+    except KeyError as error:
+        raise BadFrame("bad_frame", f"{kind}: {error.args[0]} is missing") from None
+    except ValueError as error:
+        raise BadFrame("bad_frame", f"{kind}: {error}") from None
+    return Message("trades", pair, value)

@@ -1,0 +1,193 @@
+"""The producers' commands: produce, record, replay, simulate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from tidemark.errors import UserError
+from tidemark.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from producers.sink import Counts, Sink
+
+Job = Callable[[], bool | None]  # ends when stopped; False: it failed
+
+# What a command needs beyond this is imported inside it: `tidemark --help` waits for neither Kafka nor nltk.
+
+
+def register(app: typer.Typer) -> None:
+    """Add the producers' commands to ``app``."""
+    from producers import simulate
+
+    app.command()(produce)
+    app.command()(record)
+    app.command()(replay)
+    simulate.register(app)
+
+
+def produce(
+    names: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="binance, kraken, rss, or all.")],
+    pairs: Annotated[str | None, typer.Option(help="Pairs of the exchanges, such as BTC/USD,ETH/USD.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Poll once and end (rss).")] = False,
+) -> None:
+    """Send what the SOURCEs publish to Kafka until stopped (Ctrl-C)."""
+    from producers import runloop, sources
+    from tidemark import logs
+
+    chosen = _chosen(names, once)
+    wanted = _pairs(pairs)
+    config = settings()
+    logs.configure(config)
+    stop = runloop.stop_on_signals()
+    sink = _kafka(config)
+    limits = config.producers
+    jobs: dict[str, Job] = {}
+    for name in chosen:
+        if name in sources.STREAMS:
+            jobs[name] = partial(runloop.run_stream, sources.stream(name, config, wanted), sink, stop, limits)
+        else:
+            for feed in sources.polls(config):
+                jobs[feed.name] = partial(runloop.run_poll, feed, sink, stop, limits, once)
+    failed = _run(jobs)
+    _close(sink)
+    Console(stderr=True).print(_counted(sink.counts))
+    if failed:
+        raise UserError(f"{', '.join(failed)} failed.", "The reason is in the lines above.")
+
+
+def record(
+    source: Annotated[str, typer.Argument(help="binance or kraken.")],
+    file: Annotated[Path, typer.Argument(help="Appended to, one JSON a line.", dir_okay=False)],
+    seconds: Annotated[float | None, typer.Option(min=0, help="End after this time; else on Ctrl-C.")] = None,
+    pairs: Annotated[str | None, typer.Option(help="Pairs, such as BTC/USD,ETH/USD.")] = None,
+) -> None:
+    """Write the frames of SOURCE to FILE as they arrive, for `tidemark replay`."""
+    from producers import record as recorder
+    from producers import runloop, sources
+    from tidemark import logs
+
+    config = settings()
+    logs.configure(config)
+    stream = sources.stream(source, config, _pairs(pairs))
+    count = recorder.record(stream, file, runloop.stop_on_signals(), config.producers, seconds)
+    Console(stderr=True).print(f"{count} frames written to {file}")
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="A recording, or raw frames one JSON a line.", dir_okay=False)],
+    source: Annotated[str | None, typer.Option(help="Whose raw frames: binance or kraken.")] = None,
+    speed: Annotated[str, typer.Option(help="max, or 1 for real time, 10 for ten times that …")] = "max",
+    shift: Annotated[
+        str | None, typer.Option(help="Move the times: now, a time like 2026-01-31T12:00:00Z, or -7d.")
+    ] = None,
+) -> None:
+    """Send the frames in FILE to Kafka through the parser of the live source."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from producers import replay as player
+    from producers import runloop, sources
+    from tidemark import logs
+
+    if source is not None:
+        sources.parser(source)
+    pace = _speed(speed)
+    config = settings()
+    logs.configure(config)
+    stop = runloop.stop_on_signals()
+    sink = _kafka(config)
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} frames"), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("replay", total=None)
+            summary = player.replay(
+                file, sink, stop, source=source, speed=pace, shift=shift, progress=lambda: bar.advance(task)
+            )
+    finally:
+        _close(sink)
+    Console().print(f"{summary.frames} frames, {summary.noise} of them noise; {_counted(sink.counts)}", soft_wrap=True)
+
+
+def _chosen(names: list[str], once: bool) -> list[str]:
+    from producers import sources
+
+    chosen = list(sources.NAMES) if "all" in names else list(dict.fromkeys(names))
+    for name in chosen:
+        if name not in sources.NAMES:
+            raise UserError(f"{name!r} is not a source.", f"Sources: {', '.join(sources.NAMES)}, or all.")
+    if once and (streams := [name for name in chosen if name in sources.STREAMS]):
+        raise UserError(f"--once is for polled sources; {' and '.join(streams)} never ends.")
+    return chosen
+
+
+def _pairs(text: str | None) -> list[str] | None:
+    from producers import coins
+
+    if text is None:
+        return None
+    try:
+        return [coins.pair(pair.strip()) for pair in text.split(",")]
+    except ValueError as error:
+        raise UserError(f"--pairs: {error}.", "Write them as BTC/USD,ETH/USD.") from None
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    with suppress(ValueError):
+        if 0 < (speed := float(text)) < float("inf"):
+            return speed
+    raise UserError(f"--speed {text!r} is not understood.", "Write max, or a number above 0.")
+
+
+def _kafka(config: Settings) -> Sink:
+    from producers.sink import KafkaSink
+
+    return KafkaSink(config)
+
+
+def _close(sink: Sink) -> None:
+    from producers.sink import SendError
+
+    try:
+        sink.close()
+    except SendError as error:
+        raise UserError(f"{error}.", "Look at `tidemark status` and `tidemark logs kafka`.") from None
+
+
+def _counted(counts: Counts) -> str:
+    sent = ", ".join(f"{number} {topic}" for topic, number in sorted(counts.sent.items())) or "no messages"
+    dead = ", ".join(f"{number} {code}" for code, number in sorted(counts.dead.items()))
+    return f"{sent}; {counts.dead.total()} dead letters{f' ({dead})' if dead else ''}"
+
+
+def _run(jobs: dict[str, Job]) -> list[str]:
+    """Run every job in a thread of its own; return the names of those that failed. None can stop another."""
+    import structlog
+
+    failed: list[str] = []
+
+    def guarded(name: str, job: Job) -> None:
+        try:
+            succeeded = job() is not False
+        except Exception:  # noqa: BLE001 - whatever it was, the other sources go on
+            structlog.get_logger(__name__).exception("source_failed", source=name)
+            succeeded = False
+        if not succeeded:
+            failed.append(name)
+
+    threads = [Thread(target=guarded, args=item, name=item[0], daemon=True) for item in jobs.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(0.2)  # in short pieces, so that signals are seen
+    return failed

@@ -1,0 +1,19 @@
+-- Alerts to PostgreSQL
+-- Question:  Which alerts were there?
+-- Grain:     one row per alert
+-- Key:       alert_id
+-- Watermark: that of the alert's own input
+INSERT INTO alert_data
+SELECT
+    alert_id,
+    alert_type,
+    symbol,
+    pair,
+    price,
+    change_pct,
+    threshold,
+    severity,
+    detail,
+    CAST(TO_TIMESTAMP_LTZ(event_time, 3) AS TIMESTAMP(3)),
+    CAST(CURRENT_TIMESTAMP AS TIMESTAMP(3))
+FROM alert_events;

@@ -1,0 +1,44 @@
+-- Bars
+-- Question:  What happened in each ${BAR_SIZE} of a market?
+-- Grain:     one row per venue, pair and bar with a trade in it
+-- Key:       (source, pair, bar_start)
+-- Watermark: that of trades; a trade behind it is in no bar
+-- Why:       everything that is computed over time builds on bars, so each trade is touched once. A trade sent twice
+--            counts once. Sums are decimal and the order is (event_time, trade_id), so that neither the order
+--            of arrival nor the batching changes a digit. A tick is event_time (13 digits), trade_id (filled up to 64)
+--            and "|", so its price begins at 79
+CREATE TEMPORARY VIEW bars AS
+SELECT
+    window_start AS bar_start,
+    window_time AS bar_time,
+    source,
+    symbol,
+    pair,
+    MIN(tick) AS first_tick,
+    MAX(tick) AS last_tick,
+    MAX(price) AS high,
+    MIN(price) AS low,
+    SUM(exact_quantity) AS volume,
+    SUM(exact_quantity) FILTER (WHERE side = 'buy') AS buy_volume,
+    SUM(exact_price * exact_quantity) AS turnover,
+    SUM(exact_price) AS price_sum,
+    SUM(exact_price * exact_price) AS price_square_sum,
+    COUNT(*) AS trade_count
+FROM (
+    SELECT
+        window_start,
+        window_end,
+        window_time,
+        source,
+        symbol,
+        pair,
+        MIN(CONCAT(LPAD(CAST(event_time AS STRING), 13, '0'), LPAD(trade_id, 64, '0'), '|', CAST(price AS STRING)))
+            AS tick,
+        MIN(price) AS price,
+        CAST(MIN(price) AS DECIMAL(21, 12)) AS exact_price,
+        CAST(MIN(quantity) AS DECIMAL(24, 12)) AS exact_quantity,
+        MIN(side) AS side
+    FROM TABLE(TUMBLE(TABLE trades_valid, DESCRIPTOR(rowtime), ${BAR_SIZE}))
+    GROUP BY window_start, window_end, window_time, source, symbol, pair, trade_id
+)
+GROUP BY window_start, window_end, window_time, source, symbol, pair;

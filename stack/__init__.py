@@ -1,0 +1,1 @@
+"""The `tidemark` command and the local stack: Kafka, PostgreSQL and Flink as supervised processes."""

@@ -1,0 +1,164 @@
+"""The local PostgreSQL: its data folder, its roles and database, and how many rows its tables hold."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+from typing import get_args
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 calls its class so
+from psycopg2.extensions import encrypt_password
+
+from stack import unprivileged
+from stack.config import PYTHON, Layout, postgres_bin
+from tidemark import endpoints
+from tidemark.endpoints import Role
+from tidemark.errors import UserError
+from tidemark.settings import Settings
+
+SUPERUSER = "postgres"
+
+
+def connect(settings: Settings, role: Role) -> Connection:
+    """Connect as ``role``. Raises psycopg2.OperationalError where nothing answers."""
+    login = endpoints.postgres(settings, role)
+    return psycopg2.connect(
+        host=login.host,
+        port=login.port,
+        dbname=login.database,
+        user=login.user,
+        password=login.password,
+        connect_timeout=5,
+        application_name="tidemark",
+    )
+
+
+def prepare(settings: Settings) -> None:
+    """Make the data folder and the passwords where they are missing. PostgreSQL must not be running.
+
+    Raises UserError where initdb fails.
+    """
+    layout = Layout(settings.data_dir)
+    for name in (SUPERUSER, *get_args(Role)):
+        _make_secret(endpoints.password_file(settings, name))
+    layout.postgres_data.parent.mkdir(parents=True, exist_ok=True)
+    if not layout.postgres_data.exists():
+        _initdb(settings, layout)
+    owner = unprivileged.owner()
+    if os.geteuid() == 0:
+        _give_to(layout.postgres_data, os.geteuid() if owner is None else owner)
+
+
+def _make_secret(path: Path) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = path.with_suffix(".new")  # renamed when complete, so that a half-written one is never read
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(24) + "\n")
+    new.rename(path)
+
+
+def _initdb(settings: Settings, layout: Layout) -> None:
+    new = layout.postgres_data.with_name("data.new")  # renamed when complete: half a data folder is started afresh
+    if new.exists():
+        shutil.rmtree(new)
+    new.mkdir(mode=0o700)
+    owner = unprivileged.owner()
+    if owner is not None:
+        os.chown(new, owner, owner)
+    command = [
+        *(PYTHON, "-m", "stack.unprivileged"),
+        *(str(postgres_bin() / "initdb"), "-D", str(new), "-U", SUPERUSER),
+        *("--pwfile", str(endpoints.password_file(settings, SUPERUSER)), "--auth", "scram-sha-256"),
+        *("--encoding", "UTF8", "--locale-provider", "builtin", "--locale", "C", "--builtin-locale", "C.UTF-8"),
+        *("--data-checksums", "--no-sync", "--no-instructions"),
+    ]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    if done.returncode:
+        log = layout.logs / "initdb.log"
+        log.write_text(done.stdout + done.stderr)
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise UserError(f"PostgreSQL's data folder could not be made: {''.join(last)}", f"See {log}.")
+    new.rename(layout.postgres_data)
+
+
+def _give_to(folder: Path, uid: int) -> None:
+    """Change the owner of everything in ``folder``, where root last started PostgreSQL in another way."""
+    if folder.stat().st_uid != uid:
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, uid, uid, follow_symlinks=False)
+
+
+def make_roles(settings: Settings) -> None:
+    """Make the roles, with their passwords, and the database that the migrator owns. Harmless when repeated."""
+    server = _superuser(settings)
+    server.autocommit = True  # CREATE DATABASE wants no transaction
+    try:
+        with server.cursor() as cursor:
+            for role in get_args(Role):
+                login = endpoints.postgres(settings, role)
+                cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login.user,))
+                verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
+                secret = encrypt_password(login.password, login.user, server, "scram-sha-256")
+                cursor.execute(
+                    sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
+                        verb, sql.Identifier(login.user), sql.Literal(secret)
+                    )
+                )
+            database = sql.Identifier(settings.postgres.database)
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (settings.postgres.database,))
+            if not cursor.fetchone():
+                cursor.execute(sql.SQL("CREATE DATABASE {} OWNER tidemark_migrator").format(database))
+            cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+            cursor.execute(
+                sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO tidemark_writer, tidemark_reader").format(database)
+            )
+    finally:
+        server.close()
+
+
+def superuser_connects(settings: Settings) -> bool:
+    """Return whether the local PostgreSQL takes connections."""
+    try:
+        _superuser(settings).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def _superuser(settings: Settings) -> Connection:
+    return psycopg2.connect(
+        host="127.0.0.1",
+        port=(endpoints.Ports.read(settings) or endpoints.Ports()).postgres,
+        dbname="postgres",
+        user=SUPERUSER,
+        password=endpoints.password_file(settings, SUPERUSER).read_text().strip(),
+        connect_timeout=5,
+    )
+
+
+def count(settings: Settings) -> dict[str, int]:
+    """Return the number of rows by table of the schema public, partitions counted with their parent."""
+    query = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY relname"  # noqa: E501
+    server = connect(settings, "reader")
+    try:
+        with server, server.cursor() as cursor:
+            cursor.execute(query)
+            tables = [name for (name,) in cursor.fetchall() if name != "schema_migrations"]
+            if not tables:
+                return {}
+            counts = [
+                sql.SQL("SELECT {}, count(*) FROM {}").format(sql.Literal(name), sql.Identifier("public", name))
+                for name in tables
+            ]
+            cursor.execute(sql.SQL(" UNION ALL ").join(counts))
+            return dict(cursor.fetchall())
+    finally:
+        server.close()

@@ -1,0 +1,107 @@
+"""Migrations: sql/postgres/NNN_*.sql, each applied once, in the order of their numbers, in a transaction of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 calls its class so
+
+from stack import database
+from tidemark.errors import UserError
+from tidemark.paths import POSTGRES_SQL
+from tidemark.settings import Settings
+
+_NAME = re.compile(r"\d{3}_[a-z0-9_]+\.sql")
+_LOCK = 7_443_211  # any number, the same for everybody who migrates a Tidemark database
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file: its name, its statements, and the SHA-256 (hex) of its text."""
+
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        """By which a change after the fact is noticed."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def read(folder: Path = POSTGRES_SQL) -> list[Migration]:
+    """Return the migrations of ``folder`` in order. Raises UserError on a misnamed file or a number used twice."""
+    files = sorted(folder.glob("*.sql"))
+    numbers = [file.name[:3] for file in files]
+    for file in files:
+        if not _NAME.fullmatch(file.name):
+            raise UserError(f"{file} is not named NNN_words.sql.", "Rename it; the number gives the order.")
+        if numbers.count(file.name[:3]) > 1:
+            raise UserError(f"{file} shares its number with another migration.", "Give each its own number.")
+    return [Migration(file.name, file.read_text()) for file in files]
+
+
+def pending(migrations: list[Migration], applied: dict[str, str]) -> list[Migration]:
+    """Return those of ``migrations`` that are yet to be applied; ``applied`` gives checksums by name.
+
+    Raises UserError where an applied file has changed or gone since, or a new one comes before an applied one.
+    """
+    here = {migration.name for migration in migrations}
+    for name in applied:
+        if name not in here:
+            raise UserError(
+                f"The database has the migration {name}, which this checkout does not.",
+                "Use the checkout that made it, or another database.",
+            )
+    new = [migration for migration in migrations if migration.name not in applied]
+    for migration in migrations:
+        if applied.get(migration.name, migration.checksum) != migration.checksum:
+            raise UserError(
+                f"sql/postgres/{migration.name} was changed after it had been applied.",
+                "Undo the change, and put it into a new file with the next number.",
+            )
+    if new and applied and new[0].name < max(applied):
+        raise UserError(
+            f"sql/postgres/{new[0].name} comes before {max(applied)}, which has been applied already.",
+            "Give it the next number.",
+        )
+    return new
+
+
+def migrate(settings: Settings, folder: Path = POSTGRES_SQL) -> list[str]:
+    """Apply what is pending, as the role migrator; return the names. Two at once wait for each other.
+
+    Raises UserError where a migration fails (it is then undone, those before it stay), or see :func:`pending`.
+    """
+    migrations = read(folder)
+    server = database.connect(settings, "migrator")
+    try:
+        with server, server.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            cursor.execute(
+                "CREATE TABLE IF NOT EXISTS schema_migrations ("
+                " name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            cursor.execute("SELECT name, checksum FROM schema_migrations")
+            new = pending(migrations, dict(cursor.fetchall()))
+        for migration in new:
+            _apply(server, migration)
+    finally:
+        server.close()  # which also gives the lock back
+    return [migration.name for migration in new]
+
+
+def _apply(server: Connection, migration: Migration) -> None:
+    try:
+        with server, server.cursor() as cursor:
+            cursor.execute(migration.text)
+            cursor.execute(
+                "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)",
+                (migration.name, migration.checksum),
+            )
+    except psycopg2.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"sql/postgres/{migration.name} failed: {reason}.", "It was undone.") from error

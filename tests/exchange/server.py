@@ -1,0 +1,247 @@
+"""A local exchange and news site: speaks the protocols of Binance, Kraken and RSS over real sockets, and
+plays given frames.
+
+Used by the run loop's tests and by the stack tests, with the producers' endpoint settings pointed at it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import socket
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Condition, Event, Thread
+from types import TracebackType
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import Server, ServerConnection, serve
+
+_HEARTBEAT = 0.5  # seconds
+
+
+def binance_frames(trades_csv: Path, market: str = "BTCUSDT", combined: bool = True) -> list[str]:
+    """Return Binance `trade` frames of a CSV of timestamp (ms), trade_id, price, quantity and buyer_maker."""
+    frames = []
+    with trades_csv.open(newline="") as file:
+        for row in csv.DictReader(file):
+            at = int(row["timestamp"])
+            event = {
+                "e": "trade",
+                "E": at + 1,
+                "s": market,
+                "t": int(row["trade_id"]),
+                "p": row["price"],
+                "q": row["quantity"],
+                "T": at,
+                "m": row["buyer_maker"] == "True",
+                "M": True,
+            }
+            frame = {"stream": f"{market.lower()}@trade", "data": event} if combined else event
+            frames.append(json.dumps(frame, separators=(",", ":")))
+    return frames
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One scripted answer of a feed. A 200 carries an ETag, and becomes a 304 for who sends it back."""
+
+    body: str = ""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class ExchangeServer:
+    """Plays ``binance`` and ``kraken`` frames to whoever subscribes, and answers ``feeds`` ({path: replies})
+    over HTTP.
+
+    The frames of an exchange are one tape: a connection that is cut after ``cut_after[i]`` frames (the i-th
+    connection; not cut where the list has ended) leaves the rest to the next. After the tape the connection
+    stays open, Kraken's with heartbeats. The last reply of a feed is repeated. ``pace`` is the pause between
+    frames, in seconds.
+    """
+
+    def __init__(
+        self,
+        binance: Sequence[str] = (),
+        kraken: Sequence[str] = (),
+        feeds: dict[str, list[Reply]] | None = None,
+        cut_after: Sequence[int] = (),
+        pace: float = 0.0,
+    ) -> None:
+        self.connections: Counter[str] = Counter()
+        self.requests: list[Any] = []  # what clients said: paths of Binance streams, Kraken's decoded requests
+        self.hits: list[tuple[str, int]] = []  # (path, status) of every feed request
+        self._tapes: dict[str, list[str]] = {"binance": list(binance), "kraken": list(kraken)}
+        self._played: Counter[str] = Counter()
+        self._feeds = {path: list(replies) for path, replies in (feeds or {}).items()}
+        self._cuts = {"binance": list(cut_after), "kraken": list(cut_after)}
+        self._pace = pace
+        self._changed = Condition()
+        self._stopped = Event()
+        self._threads: list[Thread] = []
+        self._websocket: Server | None = None
+        self._http: ThreadingHTTPServer | None = None
+
+    def __enter__(self) -> ExchangeServer:
+        self._websocket = serve(self._serve_stream, "127.0.0.1", 0, compression=None, close_timeout=1)
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._feed_handler())
+        for serving in (self._websocket, self._http):
+            thread = Thread(target=serving.serve_forever, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        assert self._websocket is not None
+        assert self._http is not None
+        self._websocket.shutdown()
+        self._http.shutdown()
+        self._http.server_close()
+        for thread in self._threads:
+            thread.join(5)
+
+    @property
+    def ws_url(self) -> str:
+        """Return the address for binance.ws_url; Kraken's is this with /v2 (or nothing, for v1)."""
+        assert self._websocket is not None
+        return f"ws://127.0.0.1:{self._websocket.socket.getsockname()[1]}"
+
+    @property
+    def http_url(self) -> str:
+        """Return the address that the feeds' paths go behind."""
+        assert self._http is not None
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def wait_played(self, exchange: str, timeout: float = 30) -> None:
+        """Return once the whole tape of ``exchange`` was sent. Raises TimeoutError."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._played[exchange] >= len(self._tapes[exchange]), timeout):
+                sent = self._played[exchange]
+                raise TimeoutError(f"{sent} of {len(self._tapes[exchange])} {exchange} frames sent in {timeout} s")
+
+    def add(self, exchange: str, frames: Sequence[str]) -> None:
+        """Append ``frames`` to a tape; open connections send them too."""
+        with self._changed:
+            self._tapes[exchange] += frames
+            self._changed.notify_all()
+
+    def _serve_stream(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        path = connection.request.path
+        with suppress(ConnectionClosed, OSError):
+            if path.startswith(("/stream?streams=", "/ws/")):
+                self.requests.append(path)
+                self._play("binance", connection)
+            else:
+                self._subscribed(connection)
+                self._play("kraken", connection)
+
+    def _subscribed(self, connection: ServerConnection) -> None:
+        """Answer Kraken's requests, v1 or v2, until ticker and trade are both subscribed."""
+        connection.send(
+            json.dumps({"channel": "status", "type": "update", "data": [{"system": "online", "version": "2.0.9"}]})
+        )
+        channels: set[str] = set()
+        while not channels >= {"ticker", "trade"}:
+            request = json.loads(connection.recv())
+            self.requests.append(request)
+            if "method" in request:
+                channel, pairs = request["params"]["channel"], request["params"]["symbol"]
+                for pair in pairs:
+                    result = {"channel": channel, "symbol": pair}
+                    connection.send(json.dumps({"method": "subscribe", "result": result, "success": True}))
+            else:
+                channel, pairs = request["subscription"]["name"], request["pair"]
+                for number, pair in enumerate(pairs):
+                    answer = {"channelID": number, "channelName": channel, "event": "subscriptionStatus"}
+                    connection.send(json.dumps({**answer, "pair": pair, "status": "subscribed"}))
+            channels.add(channel)
+
+    def _play(self, exchange: str, connection: ServerConnection) -> None:
+        tape = self._tapes[exchange]
+        with self._changed:
+            self.connections[exchange] += 1
+            self._changed.notify_all()
+        cuts = self._cuts[exchange]
+        left = cuts.pop(0) if cuts else None
+        beat = time.monotonic() + _HEARTBEAT
+        while not self._stopped.is_set():
+            if left == 0:
+                # Abrupt, as a broken line is: no closing handshake; what was sent before still arrives.
+                connection.socket.shutdown(socket.SHUT_WR)
+                return
+            with self._changed:
+                if self._played[exchange] >= len(tape):
+                    self._changed.wait(_HEARTBEAT)
+                frame = tape[self._played[exchange]] if self._played[exchange] < len(tape) else None
+            if frame is None:
+                if exchange == "kraken" and time.monotonic() >= beat:
+                    connection.send('{"channel":"heartbeat"}')
+                    beat = time.monotonic() + _HEARTBEAT
+                continue
+            connection.send(frame)
+            with self._changed:
+                self._played[exchange] += 1
+                self._changed.notify_all()
+            if left is not None:
+                left -= 1
+            if self._pace:
+                time.sleep(self._pace)
+
+    def _feed_handler(self) -> type[BaseHTTPRequestHandler]:
+        exchange = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                with exchange._changed:
+                    replies = exchange._feeds.get(self.path, [Reply(status=404)])
+                    reply = replies.pop(0) if len(replies) > 1 else replies[0]
+                body = reply.body.encode()
+                tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+                status = reply.status
+                if status == 200 and self.headers.get("If-None-Match") == tag:
+                    status, body = 304, b""
+                exchange.hits.append((self.path, status))
+                self.send_response(status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                if status in (200, 304):
+                    self.send_header("ETag", tag)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                with suppress(OSError):  # the client may have hung up: a limit was exceeded
+                    self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is there
+                """Stay silent."""
+
+        return Handler
+
+
+def rss(*items: tuple[str, str, str, datetime | None]) -> str:
+    """Return an RSS 2.0 feed of items (title, link, summary in HTML, time of publication)."""
+    parts = []
+    for title, link, summary, published in items:
+        date = ""
+        if published is not None:
+            date = f"<pubDate>{published.astimezone(timezone.utc):%a, %d %b %Y %H:%M:%S} +0000</pubDate>"
+        parts.append(
+            f"<item><title><![CDATA[{title}]]></title><link><![CDATA[{link}]]></link>{date}"
+            f"<description><![CDATA[{summary}]]></description></item>"
+        )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0"><channel><title>News</title>'
+        f"<link>http://news.test/</link><description>n</description>{''.join(parts)}</channel></rss>"
+    )

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from producers import coins
+from producers.mentions import mentions
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bitcoin and ETHEREUM rally", ["BTC", "ETH"]),
+        ("BTC/USDT slips, $sol and ADA follow", ["ADA", "BTC", "SOL", "USDT"]),
+        ("They resolve the console issue", []),
+        ("sol, link, dot, near, one, uni, ada in lower case", []),
+        ("SOL LINK DOT NEAR ONE", ["DOT", "LINK", "NEAR", "ONE", "SOL"]),
+        ("Bitcoin Cash halves", ["BCH"]),
+        ("bitcoin  cash and Bitcoin", ["BCH", "BTC"]),
+        ("Ethereum Classic", ["ETC"]),
+        ("Wrapped Bitcoin", ["WBTC"]),
+        ("Bitcoin's price; bitcoins; Bitcoin-backed", ["BTC"]),
+        ("XBT is BTC", ["BTC"]),
+        ("an avalanche of dash cams in the cosmos, a stellar polygon", []),
+        ("Avalanche, Cosmos and Stellar", ["ATOM", "AVAX", "XLM"]),
+        ("MBTC and BTCX and ETHER_1", []),
+        ("Chainlink links up with Polkadot", ["DOT", "LINK"]),
+        ("Shiba Inu", ["SHIB"]),
+        ("", []),
+        ("Биткоин BTC、ETH", ["BTC", "ETH"]),
+    ],
+)
+def test_mentions(text: str, expected: list[str]) -> None:
+    assert mentions(text) == expected
+
+
+@pytest.mark.parametrize("symbol", coins.COINS)
+def test_every_coin_is_found_by_name_and_symbol_and_is_nothing_else(symbol: str) -> None:
+    coin = coins.COINS[symbol]
+    for text in (coin.name, coin.name.upper(), symbol, f"${symbol.lower()}", *coin.aliases):
+        assert mentions(f"About {text} today") == [symbol]
+
+
+@pytest.mark.parametrize(
+    ("market", "pair"),
+    [
+        ("BTCUSDT", "BTC/USDT"),
+        ("LRCBTC", "LRC/BTC"),
+        ("ETHBTC", "ETH/BTC"),
+        ("BTCTUSD", "BTC/TUSD"),
+        ("BNBFDUSD", "BNB/FDUSD"),
+        ("1000SATSUSDT", "1000SATS/USDT"),
+        ("USDTTRY", "USDT/TRY"),
+        ("SHIBDOGE", "SHIB/DOGE"),
+    ],
+)
+def test_binance_markets(market: str, pair: str) -> None:
+    assert coins.pair_of_binance(market) == pair
+
+
+@pytest.mark.parametrize("market", ["", "USDT", "BTC", "btcusdt", "BTC/USDT", "BTC-USDT"])
+def test_no_binance_market(market: str) -> None:
+    with pytest.raises(ValueError, match="quote currency"):
+        coins.pair_of_binance(market)
+
+
+@pytest.mark.parametrize(
+    ("written", "pair"),
+    [("XBT/USD", "BTC/USD"), ("KSM/XBT", "KSM/BTC"), ("XDG/EUR", "DOGE/EUR"), ("sol/usd", "SOL/USD")],
+)
+def test_kraken_pairs(written: str, pair: str) -> None:
+    assert coins.pair(written) == pair
+
+
+@pytest.mark.parametrize("written", ["", "BTC", "BTC/", "/USD", "BTC/USD/EUR", "BTC USD/EUR", "B\n/USD"])
+def test_no_pair(written: str) -> None:
+    with pytest.raises(ValueError, match="is not a"):
+        coins.pair(written)

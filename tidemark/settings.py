@@ -1,0 +1,245 @@
+"""Every setting of Tidemark, typed, with its default and its unit.
+
+Read, the later winning: the defaults below, ``tidemark.toml`` in the checkout (or the file that
+``TIDEMARK_CONFIG`` names), ``.env``, the environment. A nested name is written with two underscores in the
+environment: ``TIDEMARK_ALERTS__SPIKE_PCT=1.5`` is ``[alerts] spike_pct = 1.5`` in the file.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from tidemark.durations import Duration
+from tidemark.errors import UserError
+from tidemark.paths import ROOT
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    return value
+
+
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Group(BaseModel):
+    """A section of the settings; a misspelt name is an error, not a silence."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class Topics(Group):
+    """Names of the Kafka topics, so that an existing cluster's topics can be used."""
+
+    trades: TopicName = "trades"
+    tickers: TopicName = "tickers"
+    articles: TopicName = "articles"
+    alerts: TopicName = "alerts"
+    dead_letters: TopicName = "dead-letters"
+
+
+class Kafka(Group):
+    """The broker. Without ``bootstrap`` it is the one of the local stack."""
+
+    bootstrap: str | None = None
+    port: Port | None = None  # of the local broker; unset: 9092, or a free one where that is taken
+    partitions: Annotated[int, Field(ge=1, le=1000)] = 3
+    retention: PositiveDuration = timedelta(days=7)
+
+
+class Postgres(Group):
+    """The database. Without ``host`` it is the one of the local stack, with passwords made at its first start."""
+
+    host: str | None = None
+    port: Port | None = None  # unset: 5432, or (local stack) a free one where that is taken
+    database: str = "tidemark"
+    migrator_password: SecretStr | None = None
+    writer_password: SecretStr | None = None
+    reader_password: SecretStr | None = None
+    flush_rows: Annotated[int, Field(ge=1)] = 5000  # rows that a sink gathers before it writes
+    flush_interval: PositiveDuration = timedelta(milliseconds=500)  # and the longest it holds them back
+
+
+class Flink(Group):
+    """The session cluster. Without ``rest`` (host:port) it is the one of the local stack."""
+
+    rest: str | None = None
+    port: Port | None = None  # of the local web UI; unset: 8081, or a free one where that is taken
+    parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
+    slots: Annotated[int, Field(ge=1, le=1024)] = 12
+    checkpoint_interval: PositiveDuration = timedelta(seconds=5)
+    alerts_checkpoint_interval: PositiveDuration = timedelta(seconds=2)  # alerts are visible once committed
+    jobmanager_memory: str = "900m"
+    taskmanager_memory: str = "1600m"
+
+
+class Watermarks(Group):
+    """How far behind the newest event time of a partition its watermark stays, and when a silent one stops counting."""
+
+    trades: PositiveDuration = timedelta(seconds=10)
+    tickers: PositiveDuration = timedelta(seconds=10)
+    articles: PositiveDuration = timedelta(minutes=2)
+    enrich_trades: PositiveDuration = timedelta(minutes=5)  # the join waits for news that is polled every 5 min
+    enrich_articles: PositiveDuration = timedelta(minutes=5)
+    # A partition without a message for this long holds nothing back any more. Not too short where messages are dense:
+    # in a backlog one partition waits while another is read, and must not be taken for silent.
+    idle: PositiveDuration = timedelta(seconds=60)
+    articles_idle: PositiveDuration = timedelta(seconds=10)
+    emit: Literal["on-periodic", "on-event"] = "on-periodic"  # on-event is for tests: exact, and 8 times slower
+
+
+class Windows(Group):
+    """Sizes of the windows and bounds of the joins."""
+
+    candle: PositiveDuration = timedelta(minutes=1)
+    sentiment: PositiveDuration = timedelta(minutes=3)
+    prediction: PositiveDuration = timedelta(minutes=3)
+    prediction_slide: PositiveDuration = timedelta(seconds=30)
+    news_join: PositiveDuration = timedelta(minutes=5)  # before and after the trade
+    bar: PositiveDuration = timedelta(seconds=1)  # what spikes are measured on
+
+    @model_validator(mode="after")
+    def _slide_divides(self) -> Windows:
+        if self.prediction % self.prediction_slide:
+            raise ValueError("windows.prediction must be a multiple of windows.prediction_slide")
+        return self
+
+
+class Alerts(Group):
+    """Thresholds, in percent, and the time a move is measured over."""
+
+    price_change_pct: Annotated[float, Field(gt=0, le=100)] = 0.5
+    spike_pct: Annotated[float, Field(gt=0, le=100)] = 1.0
+    spike_lookback: PositiveDuration = timedelta(seconds=60)
+    spike_max_duration: PositiveDuration = timedelta(minutes=10)  # a longer move is reported in pieces of this length
+
+
+class Limits(Group):
+    """What is accepted as plausible; the bounds of single fields are in producers/schemas."""
+
+    max_future: PositiveDuration = timedelta(hours=1)  # how far an event time may lie ahead of its arrival
+
+
+class Binance(Group):
+    """Binance spot trades, public WebSocket streams (no key)."""
+
+    ws_url: str = "wss://stream.binance.com:9443"
+    pairs: list[str] = ["BTC/USDT", "ETH/USDT", "SOL/USDT", "BNB/USDT", "XRP/USDT"]
+
+
+class Kraken(Group):
+    """Kraken ticker and trades, public WebSocket v2 (no key)."""
+
+    ws_url: str = "wss://ws.kraken.com/v2"
+    pairs: list[str] = ["BTC/USD", "ETH/USD", "SOL/USD", "XRP/USD", "ADA/USD"]
+
+
+class Rss(Group):
+    """News feeds, polled."""
+
+    feeds: dict[str, str] = {
+        "CoinDesk": "https://www.coindesk.com/arc/outboundfeeds/rss/",
+        "Cointelegraph": "https://cointelegraph.com/rss",
+        "Decrypt": "https://decrypt.co/feed",
+        "CryptoSlate": "https://cryptoslate.com/feed/",
+        "Bitcoin Magazine": "https://bitcoinmagazine.com/.rss/full/",
+    }
+    interval: PositiveDuration = timedelta(minutes=5)
+    timeout: PositiveDuration = timedelta(seconds=20)
+    max_bytes: Annotated[int, Field(ge=1024)] = 5_000_000
+
+
+class Producers(Group):
+    """What all producers share."""
+
+    retries: Annotated[int, Field(ge=0, le=20)] = 3  # of a failed poll: after 2, 4, 8 … seconds, with jitter
+    reconnect_max: PositiveDuration = timedelta(seconds=60)  # longest pause between two tries to connect
+    silence: PositiveDuration = timedelta(seconds=60)  # a stream silent for this long is opened anew
+    send_timeout: PositiveDuration = timedelta(minutes=2)  # after which an unsent message is reported as lost
+
+
+class Settings(BaseSettings):
+    """All settings; build it with :func:`load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TIDEMARK_",
+        env_nested_delimiter="__",
+        env_file=ROOT / ".env",
+        extra="ignore",
+        validate_default=True,
+    )
+
+    data_dir: Path = ROOT / ".tidemark"  # everything that the local stack keeps
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    topics: Topics = Topics()
+    kafka: Kafka = Kafka()
+    postgres: Postgres = Postgres()
+    flink: Flink = Flink()
+    watermarks: Watermarks = Watermarks()
+    windows: Windows = Windows()
+    alerts: Alerts = Alerts()
+    limits: Limits = Limits()
+    binance: Binance = Binance()
+    kraken: Kraken = Kraken()
+    rss: Rss = Rss()
+    producers: Producers = Producers()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the TOML file below the environment."""
+        toml = TomlConfigSettingsSource(settings_cls, _config_file())
+        return init_settings, env_settings, dotenv_settings, toml
+
+
+def _config_file() -> Path:
+    return Path(os.environ.get("TIDEMARK_CONFIG", ROOT / "tidemark.toml"))
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings; ``overrides`` win over every source.
+
+    Raises UserError naming each setting that is wrong and what was expected.
+    """
+    known = {*Settings.model_fields}
+    for name in os.environ:
+        if name.startswith("TIDEMARK_") and name != "TIDEMARK_CONFIG":
+            group = name.removeprefix("TIDEMARK_").split("__")[0].lower()
+            if group not in known:
+                raise UserError(f"{name} is not a setting.", f"Known first words: {', '.join(sorted(known))}.")
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise UserError(f"A setting is wrong: {wrong}.", "See the settings table in the README.") from None
+    except ValueError as error:  # not TOML
+        raise UserError(f"{_config_file()} could not be read: {error}.") from None
+    settings.data_dir = settings.data_dir.expanduser().resolve()
+    return settings
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return load()
