@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from tidemark.settings import Settings
 log = structlog.get_logger(__name__)
 
 LIVE = ("INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING")
+_WRITTEN = re.compile(r"(?:\ASink__.*|__Writer)\.numRecordsIn\Z")  # JDBC's sinks, and Kafka's
 _SUBMIT_HINT = "See `tidemark logs jobmanager`."
 
 
@@ -63,7 +65,7 @@ class Rest:
 
 @dataclass
 class Wanted:
-    """A job that was submitted: its id on the cluster ("" once it was stopped for good), and the snapshot to start from."""
+    """A job that was submitted: its id on the cluster ("" once stopped for good), and the snapshot to start from."""
 
     id: str
     snapshot: str = ""
@@ -161,6 +163,20 @@ def stop(settings: Settings, names: Iterable[str], report: Callable[[str], None]
         report(f"{name}: stopped with a savepoint")
 
 
+def forget(settings: Settings) -> None:
+    """Cancel every job of ours, without a savepoint, and no longer want any."""
+    rest = Rest(settings)
+    for name, job_id in _running(rest).items():
+        if name in JOBS:
+            rest.patch(f"/jobs/{job_id}?mode=cancel")
+    until = time.monotonic() + 60
+    while any(name in JOBS for name in _running(rest)):
+        if time.monotonic() > until:
+            raise UserError("The jobs were not cancelled within 60 s.", _SUBMIT_HINT)
+        time.sleep(0.2)
+    _write(settings, {})
+
+
 def suspend(settings: Settings, report: Callable[[str], None] = log.info) -> None:
     """Stop all wanted jobs with a savepoint before the cluster ends; they stay wanted."""
     running = _running(Rest(settings))
@@ -229,8 +245,7 @@ def _records(rest: Rest, job_id: str) -> dict[str, int]:
         metrics = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics"
         ids = [metric["id"] for metric in rest.get(metrics)]
         into = [i for i in ids if i.startswith("Source__") and i.endswith(".numRecordsIn") and "_Calc" not in i]
-        out = [i for i in ids if i.endswith("__Writer.numRecordsSend") or (i.endswith("__Writer.numRecordsOut"))]
-        out = [i for i in out if i.endswith("numRecordsSend")] or out
+        out = [i for i in ids if _WRITTEN.search(i)]
         for key, wanted in (("records_in", into), ("records_out", out)):
             if wanted:
                 totals[key] += sum(int(float(m["sum"])) for m in rest.get(metrics, get=",".join(wanted), agg="sum"))

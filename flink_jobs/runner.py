@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from flink_jobs.sql_files import definitions, inserts, job_options
+from flink_jobs.sql_files import SqlFile, definitions, inserts, job_options, needed
 from flink_jobs.variables import variables
 from tidemark.durations import format_duration
 from tidemark.errors import UserError
@@ -35,7 +35,8 @@ def submit(
 ) -> str:
     """Submit ``job`` and return its id (32 hex digits).
 
-    ``options`` are Flink's own (where the cluster is, which savepoint to start from); the job's options.sql adds to them; ``bounded`` lets the job read what the topics hold now and finish, and ``wait`` waits for that.
+    ``options`` are Flink's own (where the cluster is, which savepoint to start from), and the job's options.sql adds
+    to them; ``bounded`` lets the job read what the topics hold now and finish, and ``wait`` waits for that.
     Raises UserError with Flink's own sentence and the SQL file where a statement is wrong.
     """
     values = variables(settings, job, bounded=bounded)
@@ -63,7 +64,7 @@ def query(
     """
     values = variables(settings, "sql", bounded=not stream, role="reader")
     table_env = _environment({**options, "pipeline.name": "ad hoc"}, batch=not stream)
-    _define(table_env, values)
+    _define(table_env, definitions(values))
     result = _plainly("", lambda: table_env.execute_sql(sql))
     return result.get_table_schema().get_field_names(), (tuple(row) for row in _rows(result))
 
@@ -91,15 +92,16 @@ def _rows(result: Any) -> Iterator[Any]:
 
 def _statements(values: Mapping[str, str], job: str, options: Mapping[str, str]) -> Any:
     table_env = _environment({**options, **job_options(job, values)})
-    _define(table_env, values)
+    files = inserts(job, values)
+    _define(table_env, needed(files, definitions(values)))
     statements = table_env.create_statement_set()
-    for file in inserts(job, values):
+    for file in files:
         _plainly(file.name, partial(statements.add_insert_sql, file.text))
     return statements
 
 
-def _define(table_env: Any, values: Mapping[str, str]) -> None:
-    for file in definitions(values):
+def _define(table_env: Any, files: list[SqlFile]) -> None:
+    for file in files:
         _plainly(file.name, partial(table_env.execute_sql, file.text))
 
 

@@ -14,6 +14,8 @@ JOBS = ("ingest", "enrich", "analytics", "alerts")
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SET = re.compile(r"SET\s+'([^']+)'\s*=\s*'([^']*)'\s*;", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\A\d+_")
 _BANNER = re.compile(r"\A(?:--.*\n)+")
 
 
@@ -38,6 +40,26 @@ def definitions(values: Mapping[str, str]) -> list[SqlFile]:
     return [_read(path, values) for path in (*tables, *views)]
 
 
+def needed(files: list[SqlFile], available: list[SqlFile]) -> list[SqlFile]:
+    """Return those of ``available`` (definitions, in order) that ``files`` name, directly or through each other.
+
+    A file's name is the name of what it defines. Defining a view makes Flink check all it builds on, which for what
+    a job does not use is time for nothing.
+    """
+    names = {_defined(file): file for file in available}
+    found: set[str] = set()
+    open_files = list(files)
+    while open_files:
+        used = {name for name in _WORD.findall(open_files.pop().text) if name in names}
+        open_files += [names[name] for name in used - found]
+        found |= used
+    return [file for file in available if _defined(file) in found]
+
+
+def _defined(file: SqlFile) -> str:
+    return _NUMBER.sub("", file.path.stem)
+
+
 def inserts(job: str, values: Mapping[str, str]) -> list[SqlFile]:
     """Return the INSERT statements of ``job``, one per file."""
     return [_read(path, values) for path in sorted(_folder(job).glob("*.sql")) if path.name != "options.sql"]
@@ -47,6 +69,11 @@ def job_options(job: str, values: Mapping[str, str]) -> dict[str, str]:
     """Return what the job's options.sql sets, if it has one."""
     path = _folder(job) / "options.sql"
     return dict(_SET.findall(_read(path, values).text + ";")) if path.exists() else {}
+
+
+def read_query(path: Path) -> str:
+    """Return the statement of a file that has no variables, without banner and semicolon."""
+    return _read(path, {}).text
 
 
 def render(template: str, values: Mapping[str, str], where: str) -> str:

@@ -119,6 +119,7 @@ def flink_environment(settings: Settings) -> dict[str, str]:
         "FLINK_HOME": str(flink_home.FLINK_HOME),
         "FLINK_CONF_DIR": str(layout.flink_conf),
         "FLINK_LOG_DIR": str(layout.flink / "log"),
+        "JVM_ARGS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # clients live for seconds: start fast
     }
 
 
@@ -281,7 +282,7 @@ def _supervisord(settings: Settings, layout: Layout, ports: Ports) -> str:
             "stopasgroup=false",
             "killasgroup=true",
             "redirect_stderr=true",
-            f"stdout_logfile={layout.logs / name}.log",
+            f"stdout_logfile={layout.logs.name}/{name}.log",  # below its folder: supervisord trips over a % in here
             "stdout_logfile_maxbytes=20MB",
             "stdout_logfile_backups=2",
         ]

@@ -144,6 +144,17 @@ def _superuser(settings: Settings) -> Connection:
     )
 
 
+def empty(settings: Settings) -> None:
+    """Delete the rows of all tables."""
+    server = connect(settings, "migrator")
+    try:
+        with server, server.cursor() as cursor:
+            tables = sql.SQL(", ").join(sql.Identifier("public", name) for name in count(settings))
+            cursor.execute(sql.SQL("TRUNCATE {}").format(tables))
+    finally:
+        server.close()
+
+
 def count(settings: Settings) -> dict[str, int]:
     """Return the number of rows by table of the schema public, partitions counted with their parent."""
     query = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY relname"  # noqa: E501

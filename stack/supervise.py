@@ -58,13 +58,14 @@ class Supervisor:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environment |= flink_environment(self._settings) | {MARK: str(self._settings.data_dir), "TZ": "UTC"}
         command = [PYTHON, "-m", "supervisor.supervisord", "-c", str(self._layout.supervisord_conf)]
-        done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
+        folder = self._settings.data_dir
+        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
         deadline = time.monotonic() + 20
         while not self.is_alive():
             if done.returncode or time.monotonic() > deadline:
                 detail = (done.stderr or done.stdout).strip().splitlines()
                 raise UserError(
-                    f"The supervisor of the local stack did not start{': ' + detail[-1] if detail else ''}.",
+                    f"The supervisor of the local stack did not start{': ' + detail[0] if detail else ''}.",
                     f"See {self._layout.logs / 'supervisord.log'}.",
                 )
             time.sleep(0.1)

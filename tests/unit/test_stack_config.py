@@ -86,5 +86,5 @@ def test_each_part_has_a_log_that_is_rotated(tmp_path: Path, part: str) -> None:
     parser = configparser.ConfigParser()
     parser.read_string(config.render(settings, PORTS)[Layout(settings.data_dir).supervisord_conf])
     section = parser[f"program:{part}"]
-    assert section["stdout_logfile"] == str(tmp_path / "logs" / f"{part}.log")
+    assert section["stdout_logfile"] == f"logs/{part}.log"
     assert section["stdout_logfile_maxbytes"] == "20MB"

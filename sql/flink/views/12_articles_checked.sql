@@ -4,6 +4,7 @@
 -- Key:       (kafka_topic, kafka_partition, kafka_offset)
 -- Watermark: that of articles
 -- Why:       the one place that says when an article is acceptable; bounds and forms come from producers/schemas/articles.avsc
+--            x - x <> 0 finds NaN and infinity, which the negation of a range does not: Flink turns it into x <= 0 OR x > n
 CREATE TEMPORARY VIEW articles_checked AS
 SELECT
     *,
@@ -21,7 +22,9 @@ SELECT
         WHEN source IS NULL OR NOT REGEXP(source, ${ARTICLES_SOURCE_FORM}) THEN 'invalid_field: source'
         WHEN event_time IS NULL THEN 'invalid_field: event_time'
         WHEN ingest_time IS NULL THEN 'invalid_field: ingest_time'
+        WHEN sentiment.score - sentiment.score <> 0 THEN 'invalid_field: sentiment.score'
         WHEN NOT (sentiment.score >= 0 AND sentiment.score <= 1) THEN 'out_of_range: sentiment.score'
+        WHEN sentiment.polarity - sentiment.polarity <> 0 THEN 'invalid_field: sentiment.polarity'
         WHEN NOT (sentiment.polarity >= -1 AND sentiment.polarity <= 1) THEN 'out_of_range: sentiment.polarity'
         WHEN rowtime IS NULL THEN 'time_out_of_range: event_time'
         WHEN ingest_time NOT BETWEEN ${EARLIEST_EVENT_TIME} AND ${LATEST_TIME} THEN 'time_out_of_range: ingest_time'

@@ -26,7 +26,8 @@ FROM (
         change_pct,
         CAST(${PRICE_CHANGE_PCT} AS DOUBLE) AS threshold,
         CONCAT(
-            pair, ' on ', source, ' moved ', CAST(CAST(change_pct AS DECIMAL(20, 2)) AS STRING), ' % between two tickers'
+            pair, ' on ', source, ' moved ',
+            CAST(CAST(change_pct AS DECIMAL(20, 2)) AS STRING), ' % between two tickers'
         ) AS detail,
         event_time
     FROM price_changes

@@ -32,7 +32,9 @@ FROM (
         CASE
             WHEN trade_count > 1
                 THEN SQRT(GREATEST(
-                    CAST(price_square_sum AS DOUBLE) - CAST(price_sum AS DOUBLE) * CAST(price_sum AS DOUBLE) / trade_count, 0
+                    CAST(price_square_sum AS DOUBLE)
+                    - CAST(price_sum AS DOUBLE) * CAST(price_sum AS DOUBLE) / trade_count,
+                    0
                 ) / (trade_count - 1))
             ELSE 0
         END AS stddev_price,

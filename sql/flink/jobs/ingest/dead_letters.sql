@@ -1,9 +1,10 @@
 -- Dead letters
 -- Question:  Which messages could not be accepted, and why?
--- Grain:     one row per rejected message: what is not a JSON object, and what the checks refuse
+-- Grain:     one row per rejected message: what is no JSON object, and what the checks refuse
 -- Key:       (original_topic, partition, offset)
 -- Watermark: not used
--- Why:       the JSON tables silently skip exactly what is no JSON object, so the text table must report exactly that
+-- Why:       the JSON tables silently skip what is no JSON object, so the text table must report exactly that. Of an
+--            array they read each object as a message of its own, so one that begins with an object is left to them
 INSERT INTO dead_letters
 SELECT
     kafka_topic,
@@ -15,7 +16,9 @@ SELECT
     TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), arrived_at) * CAST(1000 AS BIGINT)
     + EXTRACT(MILLISECOND FROM arrived_at)
 FROM suspects
-WHERE message IS NULL OR NOT (message IS JSON OBJECT)
+WHERE
+    message IS NULL
+    OR NOT (message IS JSON OBJECT OR (message IS JSON ARRAY AND REGEXP(message, '^\s*\[\s*\{')))
 UNION ALL
 SELECT
     r.kafka_topic,

@@ -1,0 +1,117 @@
+"""What the demo shows at its end: what went in, what came out, and whether the two agree."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from flink_jobs import cluster, runner
+from flink_jobs.sql_files import read_query
+from producers.market import Jump
+from producers.simulate import Truth
+from stack import database, topics
+from tidemark.paths import FLINK_SQL, POSTGRES_SQL
+from tidemark.settings import Settings
+
+_STORED_IN = {"trades": "trade_data", "tickers": "ticker_data", "articles": "article_data"}
+# A spike is a jump's if it begins while the jump lasts, give or take a bar.
+_TOLERANCE_MS = 2_000
+
+
+@dataclass(frozen=True)
+class Conservation:
+    """The account of one topic, in messages: ``produced`` = ``stored`` + ``dead_lettered`` + ``duplicates``."""
+
+    topic: str
+    produced: int
+    stored: int
+    dead_lettered: int
+    duplicates: int
+
+    @property
+    def missing(self) -> int:
+        """Return how many messages are nowhere; negative where some are in two places."""
+        return self.produced - self.stored - self.dead_lettered - self.duplicates
+
+
+def conservation(settings: Settings) -> list[Conservation]:
+    """Return the account of every input topic.
+
+    Each number is counted where it arises: messages in Kafka, rows in PostgreSQL, dead letters on their topic, and
+    duplicates by a query of Flink's over the topics.
+    """
+    names = settings.topics.model_dump()
+    produced = topics.count(settings)
+    stored = database.count(settings)
+    dead = Counter(json.loads(letter)["original_topic"] for letter in topics.read(settings, names["dead_letters"]))
+    query = read_query(FLINK_SQL / "queries" / "duplicates.sql")
+    _, rows = runner.query(settings, query, cluster.client_options(settings))
+    duplicates = dict(rows)
+    return [
+        Conservation(topic, produced[names[topic]], stored[table], dead[names[topic]], duplicates[topic])
+        for topic, table in _STORED_IN.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Spikes:
+    """Spikes found against jumps made: those of each that have their match in the other."""
+
+    jumps: list[Jump]
+    found: list[dict[str, Any]]
+    hits: int  # jumps that a spike was found for
+    true_spikes: int  # spikes that a jump was made for
+
+    @property
+    def recall(self) -> float:
+        """Return the share of the jumps that were found."""
+        return self.hits / len(self.jumps) if self.jumps else 1.0
+
+    @property
+    def precision(self) -> float:
+        """Return the share of the spikes that are true."""
+        return self.true_spikes / len(self.found) if self.found else 1.0
+
+
+def spikes(settings: Settings, truth: Truth) -> Spikes:
+    """Compare the spikes in ``alert_data`` with the jumps above the threshold that the simulator made."""
+    jumps = [jump for jump in truth.jumps if abs(jump.pct) >= settings.alerts.spike_pct]
+    found = fetch(settings, "spikes")
+    pairs = [(jump, spike) for jump in jumps for spike in found if _belongs(jump, spike)]
+    return Spikes(jumps, found, len({id(jump) for jump, _ in pairs}), len({id(spike) for _, spike in pairs}))
+
+
+def _belongs(jump: Jump, spike: dict[str, Any]) -> bool:
+    same_way = bool(spike["change_percent"] > 0) == (jump.pct > 0)
+    begins_in_time = jump.time_ms - _TOLERANCE_MS <= spike["began"] <= jump.end_ms + _TOLERANCE_MS
+    return bool(spike["pair"] == jump.pair) and begins_in_time and same_way
+
+
+def fetch(settings: Settings, query: str, **values: Any) -> list[dict[str, Any]]:
+    """Run ``sql/postgres/queries/<query>.sql`` as the reader and return its rows by column name."""
+    server = database.connect(settings, "reader")
+    try:
+        with server, server.cursor() as cursor:
+            cursor.execute(read_query(POSTGRES_SQL / "queries" / f"{query}.sql"), values)
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    finally:
+        server.close()
+
+
+def problems(accounts: Iterable[Conservation], found: Spikes | None, jobs: Iterable[dict[str, Any]]) -> list[str]:
+    """Return what is not as it should be, in sentences; nothing where all is well."""
+    wrong = [
+        f"{account.topic}: {account.missing} of {account.produced:,} messages are unaccounted for"
+        for account in accounts
+        if account.missing
+    ]
+    wrong += [f"the job {job['name']} is {job['state']}" for job in jobs if job["state"] != "RUNNING"]
+    if found and found.hits < len(found.jumps):
+        wrong.append(f"{len(found.jumps) - found.hits} of {len(found.jumps)} jumps were not found")
+    if found and found.true_spikes < len(found.found):
+        wrong.append(f"{len(found.found) - found.true_spikes} of {len(found.found)} spikes are false")
+    return wrong

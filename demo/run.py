@@ -1,0 +1,190 @@
+"""The demo, step by step: stack, jobs, feed, wait, report."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from demo import fresh, report
+from flink_jobs import cluster, progress
+from flink_jobs.sql_files import JOBS
+from producers.market import MarketConfig
+from producers.simulate import Truth, simulate
+from producers.sink import KafkaSink
+from stack import database, local, topics
+from tidemark.errors import UserError
+from tidemark.settings import Settings
+
+console = Console(highlight=False)
+_MINUTE_MS = 60_000
+_TIDEMARK = Path(sys.executable).with_name("tidemark")
+_PAIR = "BTC/USDT"
+
+
+def simulated(settings: Settings, minutes: float, seed: int, started: float) -> None:
+    """Send ``minutes`` of the market ``seed`` through the pipeline and report. Raises UserError if it does not add up."""
+    _step("Starting the local stack: Kafka, PostgreSQL, Flink")
+    fresh.prepare(settings, _detail)
+    _step(f"Submitting {len(JOBS)} jobs, and sending {minutes:.0f} minutes of a simulated market meanwhile")
+    config = MarketConfig(start_ms=int(time.time() * 1000 - minutes * _MINUTE_MS), minutes=minutes, seed=seed)
+    # In a process of its own: PyFlink's gateway may serve a call on another thread once two use it, and Flink's planner
+    # keeps what it knows by thread.
+    with subprocess.Popen([_TIDEMARK, "jobs", "submit"], stdout=subprocess.PIPE, text=True) as submission:
+        truth = _feed(settings, config)
+        for line in submission.stdout or ():
+            _detail(line.rstrip())
+    if submission.returncode:
+        raise UserError("The jobs could not be submitted.", "The reason is above.")
+    _step("Waiting for the jobs to work it off")
+    _settle(settings)
+    fresh.mark(settings)
+    _step("What came of it")
+    _report(settings, truth, started)
+
+
+def live(settings: Settings, minutes: float, started: float) -> None:
+    """Feed the jobs from the real exchanges and news feeds for ``minutes``, then report what is there."""
+    _step("Starting the local stack: Kafka, PostgreSQL, Flink")
+    fresh.prepare(settings, _detail)
+    _step(f"Submitting {len(JOBS)} jobs")
+    cluster.submit(settings, JOBS, _detail)
+    _step(f"Taking Binance, Kraken and the news feeds for {minutes:g} minutes (make demo LIVE=1; Ctrl-C ends it early)")
+    with subprocess.Popen([_TIDEMARK, "produce", "all"]) as producers:
+        _watch(settings, producers, minutes)
+        producers.terminate()
+    _step("Waiting for the jobs to work it off")
+    _settle(settings)
+    _step("What came of it")
+    _report(settings, None, started)
+
+
+def _step(text: str) -> None:
+    console.print(f"[bold cyan]▸[/] [bold]{text}[/]")
+
+
+def _detail(text: str) -> None:
+    console.print(f"  {text}", style="dim", markup=False)
+
+
+def _feed(settings: Settings, config: MarketConfig) -> Truth:
+    columns = (TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.fields[messages]:,} messages"))
+    sink = KafkaSink(settings)
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("market", total=1.0, messages=0)
+        truth = simulate(
+            settings, sink, config, lambda at: bar.update(task, completed=at.fraction, messages=at.messages)
+        )
+    sink.close()
+    return truth
+
+
+def _watch(settings: Settings, producers: subprocess.Popen[bytes], minutes: float) -> None:
+    until = time.monotonic() + minutes * 60
+    columns = (TextColumn("  {task.description}"), BarColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("live", total=minutes * 60)
+            while (left := until - time.monotonic()) > 0 and producers.poll() is None:
+                held = topics.count(settings)
+                shown = ", ".join(
+                    f"{held[name]:,} {name}" for name in (settings.topics.trades, settings.topics.tickers)
+                )
+                bar.update(task, completed=minutes * 60 - left, description=shown)
+                time.sleep(1)
+    except KeyboardInterrupt:
+        _detail("Ended early")
+    if not any(topics.count(settings).values()):
+        producers.terminate()
+        raise UserError(
+            "Nothing came from the exchanges and feeds.", "Is there a network connection? `make demo` needs none."
+        )
+
+
+def _settle(settings: Settings) -> None:
+    columns = (TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+        tasks = {name: bar.add_task(f"{name:<9}", total=None, left="") for name in JOBS}
+        whole = {
+            settings_key: topics.count(settings)[name] for settings_key, name in settings.topics.model_dump().items()
+        }
+        totals = {name: sum(whole[key] for key in progress.INPUTS[name]) for name in JOBS}
+
+        def show(behind: dict[str, int]) -> None:
+            for name, count in behind.items():
+                left = f"{count:,} to read" if count else "all read; closing windows"
+                bar.update(tasks[name], total=totals[name] or 1, completed=totals[name] - count, left=left)
+
+        progress.settle(settings, JOBS, show)
+        for name in JOBS:
+            bar.update(tasks[name], left="done")
+
+
+def _report(settings: Settings, truth: Truth | None, started: float) -> None:
+    accounts = report.conservation(settings)
+    found = report.spikes(settings, truth) if truth else None
+    _print_accounts(accounts)
+    _print_tables(settings)
+    _print_rows(f"Last candles of {_PAIR}", report.fetch(settings, "last_candles", pair=_PAIR, rows=4))
+    (news,) = report.fetch(settings, "news_matches")
+    console.print(
+        f"News joined to trades: {news['trades_with_news']:,} trades have one of {news['articles']} articles around "
+        f"them ({news['matches']:,} matches), {news['trades_without_news']:,} have none"
+    )
+    if found:
+        console.print(
+            f"Spikes: {len(found.found)} found, {len(found.jumps)} jumps injected; "
+            f"recall {found.recall:.2f}, precision {found.precision:.2f}"
+        )
+        for spike in found.found:
+            _detail(spike["detail"])
+    jobs = cluster.jobs(settings)
+    wrong = report.problems(accounts, found, jobs)
+    _print_ways_on(settings)
+    if wrong:
+        raise UserError(f"It does not add up: {'; '.join(wrong)}.", "See `tidemark health` and `tidemark logs`.")
+    console.print(
+        f"[green]✓[/] All accounts balance. Done in {time.monotonic() - started:.0f} s; the stack is left running."
+    )
+
+
+def _print_accounts(accounts: Iterable[report.Conservation]) -> None:
+    table = Table("topic", title="Every message accounted for", title_justify="left")
+    for name in ("produced", "stored", "dead letters", "duplicates", "missing"):
+        table.add_column(name, justify="right")
+    for one in accounts:
+        numbers = (one.produced, one.stored, one.dead_lettered, one.duplicates, one.missing)
+        table.add_row(one.topic, *(f"{number:,}" for number in numbers))
+    console.print(table)
+
+
+def _print_tables(settings: Settings) -> None:
+    rows = ", ".join(f"{name} {count:,}" for name, count in database.count(settings).items())
+    console.print(f"Rows in PostgreSQL: {rows}")
+
+
+def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        table = Table(*rows[0], title=title, title_justify="left")
+        for row in rows:
+            table.add_row(*(str(value) for value in row.values()))
+        console.print(table)
+
+
+def _print_ways_on(settings: Settings) -> None:
+    console.print("Look around:", style="bold")
+    console.print(f"  Flink's web UI    {local.address_of(settings, 'jobmanager')}")
+    for label, command in (
+        ("SQL over topics", '.venv/bin/tidemark sql -e "SELECT COUNT(*) FROM trades"'),
+        ("SQL over tables", '.venv/bin/tidemark psql -c "SELECT * FROM alert_data"'),
+        ("State", ".venv/bin/tidemark status"),
+        ("End it", "make down"),
+    ):
+        console.print(f"  {label:<17} {command}")
