@@ -21,12 +21,13 @@ up: ## Start the local stack
 down: ## Stop the local stack; its data are kept
 	@if [ -x .venv/bin/tidemark ]; then .venv/bin/tidemark down; fi
 
-lint: ## Check style, types and SQL
+lint: ## Check style, types, SQL and YAML
 	$(SETUP) dev
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/sqlfluff lint --disable-progress-bar sql
+	@.venv/bin/yamllint --strict .
 
 clean: down ## Stop the stack and delete what was installed; its data (.tidemark) are kept
 	rm -rf .venv .runtime build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

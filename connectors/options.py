@@ -23,14 +23,16 @@ def kafka_json_source(settings: Settings, group: str, bounded: bool, idle: timed
         **_kafka(settings, group, bounded),
         "format": "json",
         "json.ignore-parse-errors": "true",
+        # The faster parser gives up on the whole message at a wrong array, and takes one that was cut off.
+        "json.decode.json-parser.enabled": "false",
         "scan.watermark.idle-timeout": format_duration(idle),
         "scan.watermark.emit.strategy": settings.watermarks.emit,
     }
 
 
 def kafka_text_source(settings: Settings, group: str, bounded: bool) -> dict[str, str]:
-    """Return the options of a table with the whole message as one text."""
-    return {**_kafka(settings, group, bounded), "format": "raw"}
+    """Return the options of a table with the whole message as one text, a character per byte."""
+    return {**_kafka(settings, group, bounded), "format": "raw", "raw.charset": "ISO-8859-1"}
 
 
 def kafka_json_table(settings: Settings, group: str, bounded: bool) -> dict[str, str]:

@@ -19,7 +19,12 @@ from tidemark.errors import UserError
 from tidemark.settings import Settings
 
 # What the client says around a result when it runs a file.
-_NOISE = re.compile(r"^(\[INFO\]|Flink SQL>|> |\s*$)")
+_NOISE = re.compile(
+    r"\[INFO\] Executing SQL from file|Successfully initialized|Command history file|Shutting down the session|done\.$"
+    r"|> |.* org\.jline\.|WARNING: Unable to create a system terminal|$"
+)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PROMPT = "Flink SQL> "
 _PROBLEM = "[ERROR]"
 
 
@@ -41,7 +46,8 @@ def run(settings: Settings, statement: str | None, *, stream: bool) -> int:
     lines = [f"SET '{name}' = '{value}'" for name, value in init.items()]
     lines += [file.text for file in definitions(values)]
     folder = settings.data_dir / "flink" / "tmp"
-    client = [str(FLINK_HOME / "bin" / "sql-client.sh"), "embedded"]
+    history = settings.data_dir / "flink" / "sql-history"
+    client = [str(FLINK_HOME / "bin" / "sql-client.sh"), "embedded", "-hist", str(history)]
     with _script(folder, lines) as init_file:
         if statement is None:
             return subprocess.run([*client, "-i", init_file], check=False).returncode
@@ -53,14 +59,15 @@ def _print_result(command: list[str]) -> int:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         problem: list[str] = []
-        for line in process.stdout:
+        for raw in process.stdout:
+            line = _COLOUR.sub("", raw).removeprefix(_PROMPT)
             if problem or line.startswith(_PROBLEM):
                 problem.append(line.strip())
             elif not _NOISE.match(line):
                 sys.stdout.write(line)
                 sys.stdout.flush()
     if problem:
-        causes = [line for line in problem[1:] if line] or problem
+        causes = [line for line in problem[1:] if line and not _NOISE.match(line)] or problem
         raise UserError(re.sub(r"^(?:[\w.$]+(?:Exception|Error): )+", "", causes[0]))
     return process.returncode
 

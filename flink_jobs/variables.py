@@ -11,6 +11,7 @@ from tidemark import endpoints
 from tidemark.durations import format_duration
 from tidemark.settings import Settings
 
+_NUMBER = r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,17})?"  # JSON allows no leading zeros
 _LATEST_TIME = 4_102_444_800_000  # 2100-01-01: an ingest time beyond it is no epoch in milliseconds
 
 
@@ -92,10 +93,10 @@ def _plain_value(topic: str, name: str) -> str:
     elif "long" in kinds:
         form = "1[3-9][0-9]{11}"  # milliseconds between 2011 and 2033
     elif "exclusiveMinimum" in field:
-        form = r"(?![0.]+[,}])[0-9]{1,9}(?:\.[0-9]{1,17})?"
+        form = rf"(?![0.]+[,}}]){_NUMBER}"
     else:
         sign = "-?" if field["minimum"] < 0 else ""
-        form = rf"{sign}[0-9]{{1,2}}(?:\.[0-9]{{1,17}})?" if sign else r"[0-9]{1,9}(?:\.[0-9]{1,17})?"
+        form = rf"{sign}(?:0|[1-9][0-9]?)(?:\.[0-9]{{1,17}})?" if sign else _NUMBER
     return f"(?:{form}|null)" if "null" in kinds else form
 
 

@@ -5,7 +5,6 @@ What is slow to import (Flink, Kafka, PostgreSQL clients) is imported inside the
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import os
@@ -17,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from demo import cli as demo_cli
 from flink_jobs import cli as jobs_cli
 from producers import cli as producers_cli
 from tidemark.endpoints import Role
@@ -32,8 +32,7 @@ app = typer.Typer(
 )
 producers_cli.register(app)
 jobs_cli.register(app)
-if importlib.util.find_spec("demo.cli"):  # TEMPORARY: import plainly once it exists
-    importlib.import_module("demo.cli").register(app)
+demo_cli.register(app)
 
 _out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # a pipe has no width to keep to
 _err = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -221,6 +221,7 @@ def _flink(settings: Settings, layout: Layout, ports: Ports) -> str:
         "execution.checkpointing.num-retained": 2,
         "state.backend.type": "hashmap",
         "table.local-time-zone": "UTC",
+        "metrics.fetcher.update-interval": "1 s",  # what the web UI and `tidemark status` show; Flink's default is 10 s
         "metrics.reporters": "prom",
         "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
         "metrics.reporter.prom.port": f"{ports.metrics}-{ports.metrics + 1}",

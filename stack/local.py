@@ -130,8 +130,10 @@ def health(settings: Settings) -> list[Finding]:
             advice = f"Nothing answers at {part['address']}: see to that server, or to the setting that names it."
         elif state == "down":
             advice = "`tidemark up` starts it."
-        elif state != "up":
-            advice = f"`tidemark up` starts it anew; the reason is in `tidemark logs {name}`."
+        elif state == "starting":
+            advice = f"Wait a moment; if it stays so, `tidemark logs {name}` says why."
+        elif state == "failed":
+            advice = f"`tidemark logs {name}` says why; `tidemark up` tries again."
         findings.append(Finding(name, state, advice))
     if not any(finding.name == "jobmanager" and finding.advice for finding in findings):
         for job in _jobs(settings):

@@ -1,6 +1,6 @@
 """`python -m stack.unprivileged PROGRAM ARGUMENT…`: become PROGRAM as anybody but root.
 
-PostgreSQL refuses to run as root. A user of its own would not do: it could not enter a checkout below /root. So root
+PostgreSQL refuses to run as root. A user of its own would not do: it could not enter a checkout in root's home. So root
 calls PROGRAM in a user namespace in which it goes by another number, or, where the kernel refuses that (in many
 containers), as `nobody` with the right to pass by file permissions. Whoever is not root runs it as it is.
 """

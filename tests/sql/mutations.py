@@ -24,7 +24,7 @@ def sound(topic: str, n: int) -> Value:
         return {**market, "trade_id": f"m{n}", "price": 100.5 + n, "quantity": 0.25, "side": "buy", **times}
     if topic == "tickers":
         numbers = {"last": 100.5, "bid": 100.0, "ask": 101.0, "volume_24h": 5.0, "change_pct": -0.5}
-        return {**market, **numbers, **times}
+        return {**market, "pair": f"BTC/M{n}", **numbers, **times}
     return {
         "id": sha256(str(n).encode()).hexdigest(),
         "title": f"Títle {n}",
@@ -36,11 +36,6 @@ def sound(topic: str, n: int) -> Value:
         "source": "rss",
         **times,
     }
-
-
-def dumps(value: Any) -> bytes:
-    """Return compact JSON in UTF-8."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _key(value: Value, rng: Random) -> str:
@@ -61,11 +56,17 @@ def _put(value: Value, name: str, written: bytes) -> bytes:
     return dumps({**value, name: "\x01"}).replace(b'"\\u0001"', written, 1)
 
 
+def dumps(value: Any) -> bytes:
+    """Return compact JSON in UTF-8."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 _TYPES = (
     b'"text"', b"1", b"-1", b"1.5", b"true", b"false", b"null", b"{}", b"[]", b'{"a":{"b":[1,{"c":null}]}}', b"[1,2]",
     b'["BTC"]', b'[["BTC"]]', b'[{"a":1}]', b'""', b'" "', b'"null"', b'{"score":0.5}', b'[null]', b'["a,b",""]',
     b'{"score":0.5,"polarity":0,"label":"neutral","more":[1]}', b'{"score":"x","polarity":0,"label":"neutral"}',
     b'{"label":"neutral","polarity":0,"score":0.5}', b'{"score":0.5,"polarity":0,"label":"neutral"', b"\"a\\nb\"",
+    dumps([f"{Random(1).getrandbits(40_000):x}"]), b'["BTC","BTC"]', b'["\\u0000","B\\u0000TC"]', b'["\\ud800"]', b"[[],{}]", b'[""]',
 )  # fmt: skip
 _NUMBERS = (
     b"0", b"-0.0", b"-0", b"1e-320", b"1E-400", b"1e9", b"1e9", b"1000000000", b"1000000001", b"1e400", b"-1e400", b"1e+2",
@@ -97,6 +98,7 @@ _WHOLE = (
     None, b"", b" ", b"\n\t ", b"null", b"true", b"1", b'"x"', b"[]", b"{}", b"{", b"}", b"[{}]", b"{}{}", b"{} {}", b"{}x", b"\x00", b"{\x00}", b"\xef\xbb\xbf",
     b"\xef\xbb\xbf{}", b"\xff\xfe", b"<html>502</html>", b'{"a"', b'{"a":', b'{"a":1', b'{"a":1,', b"{,}", b"{a:1}", b"{'a':1}", b'{"a":1}}', b"//", b"/**/{}",
     b"NaN", b"\xc2\xa0{}", b"{}\xc2\xa0", b"nul", b"-", b"0x1", b"\x1f\x8b\x08\x00", b"\x00\x00\x00\x00\x01", b"[" * 5000, b'{"a":' * 5000, b"\\", b"undefined", b"\xf0\x9f\x98\x80",
+    b"\x01" * 900_000, b"\xff" * 900_000, b'{"a":"' + b"\xe2\x82\xac" * 300_000 + b'"}', b'{"a":"' + b"\\\\" * 400_000 + b'"}', b"[" * 800_000,
 )  # fmt: skip
 
 

@@ -6,14 +6,23 @@
 SELECT
     'trades' AS topic,
     COALESCE(SUM(copies - 1), 0) AS duplicates
-FROM (SELECT COUNT(*) AS copies FROM trades_valid GROUP BY source, pair, trade_id, event_time)
+FROM (
+    SELECT COUNT(*) AS copies FROM trades_valid
+    GROUP BY source, pair, trade_id, event_time
+)
 UNION ALL
 SELECT
     'tickers' AS topic,
     COALESCE(SUM(copies - 1), 0) AS duplicates
-FROM (SELECT COUNT(*) AS copies FROM tickers_valid GROUP BY source, pair, event_time)
+FROM (
+    SELECT COUNT(*) AS copies FROM tickers_valid
+    GROUP BY source, pair, event_time
+)
 UNION ALL
 SELECT
     'articles' AS topic,
     COALESCE(SUM(copies - 1), 0) AS duplicates
-FROM (SELECT COUNT(*) AS copies FROM articles_valid GROUP BY id);
+FROM (
+    SELECT COUNT(*) AS copies FROM articles_valid
+    GROUP BY id
+);

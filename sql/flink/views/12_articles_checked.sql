@@ -14,7 +14,11 @@ SELECT
         WHEN url IS NULL OR NOT REGEXP(url, ${ARTICLES_URL_FORM}) THEN 'invalid_field: url'
         WHEN website IS NULL THEN 'invalid_field: website'
         WHEN summary IS NULL THEN 'invalid_field: summary'
-        WHEN cryptocurrencies_mentioned IS NULL THEN 'invalid_field: cryptocurrencies_mentioned'
+        -- Symbols only: PostgreSQL's index takes no long ones, and a row that it refuses stops the job for ever.
+        WHEN
+            cryptocurrencies_mentioned IS NULL
+            OR REGEXP(ARRAY_JOIN(cryptocurrencies_mentioned, ','), '[^A-Z0-9,]|[A-Z0-9]{21}')
+            THEN 'invalid_field: cryptocurrencies_mentioned'
         WHEN sentiment.score IS NULL THEN 'invalid_field: sentiment.score'
         WHEN sentiment.polarity IS NULL THEN 'invalid_field: sentiment.polarity'
         WHEN sentiment.label IS NULL OR sentiment.label NOT IN ('positive', 'neutral', 'negative')

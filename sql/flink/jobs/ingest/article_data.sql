@@ -10,7 +10,7 @@ SELECT
     url,
     website,
     summary,
-    REGEXP_REPLACE(ARRAY_JOIN(cryptocurrencies_mentioned, ','), '\x00', ''),
+    ARRAY_JOIN(cryptocurrencies_mentioned, ','),
     sentiment_score,
     sentiment_polarity,
     sentiment_label,

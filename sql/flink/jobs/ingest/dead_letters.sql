@@ -4,34 +4,45 @@
 -- Key:       (original_topic, partition, offset)
 -- Watermark: not used
 -- Why:       the JSON tables silently skip what is no JSON object, so the text table must report exactly that. Of an
---            array they read each object as a message of its own, so one that begins with an object is left to them
+--            array they read each object as a message of its own, so one that begins with an object is left to them.
+--            A letter must fit into a Kafka message itself, so a very long text is cut
 INSERT INTO dead_letters
 SELECT
     kafka_topic,
     kafka_partition,
     kafka_offset,
-    'not_json',
-    'the message is not a JSON object',
-    message,
+    problem,
+    CASE WHEN CHAR_LENGTH(message) > 150000 THEN CONCAT(detail, ' (the first 150000 characters kept)') ELSE detail END,
+    COALESCE(LEFT(message, 150000), ''),
     TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), arrived_at) * CAST(1000 AS BIGINT)
     + EXTRACT(MILLISECOND FROM arrived_at)
-FROM suspects
-WHERE
-    message IS NULL
-    OR NOT (message IS JSON OBJECT OR (message IS JSON ARRAY AND REGEXP(message, '^\s*\[\s*\{')))
-UNION ALL
-SELECT
-    r.kafka_topic,
-    r.kafka_partition,
-    r.kafka_offset,
-    SPLIT_INDEX(r.problem, ': ', 0),
-    SPLIT_INDEX(r.problem, ': ', 1),
-    s.message,
-    TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), s.arrived_at) * CAST(1000 AS BIGINT)
-    + EXTRACT(MILLISECOND FROM s.arrived_at)
-FROM rejects AS r
-INNER JOIN suspects AS s
-    ON
-        r.kafka_topic = s.kafka_topic
-        AND r.kafka_partition = s.kafka_partition
-        AND r.kafka_offset = s.kafka_offset;
+FROM (
+    SELECT
+        kafka_topic,
+        kafka_partition,
+        kafka_offset,
+        arrived_at,
+        'not_json' AS problem,
+        'the message is not a JSON object' AS detail,
+        CASE WHEN is_broken THEN octets ELSE DECODE(ENCODE(octets, 'ISO-8859-1'), 'UTF-8') END AS message
+    FROM suspects
+    WHERE
+        octets IS NULL
+        OR is_broken
+        OR NOT (leniently IS JSON OBJECT OR (leniently IS JSON ARRAY AND REGEXP(leniently, '^\s*\[\s*\{')))
+    UNION ALL
+    SELECT
+        r.kafka_topic,
+        r.kafka_partition,
+        r.kafka_offset,
+        s.arrived_at,
+        SPLIT_INDEX(r.problem, ': ', 0) AS problem,
+        SPLIT_INDEX(r.problem, ': ', 1) AS detail,
+        DECODE(ENCODE(s.octets, 'ISO-8859-1'), 'UTF-8') AS message
+    FROM rejects AS r
+    INNER JOIN suspects AS s
+        ON
+            r.kafka_topic = s.kafka_topic
+            AND r.kafka_partition = s.kafka_partition
+            AND r.kafka_offset = s.kafka_offset
+);

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tidemark.paths import ROOT
+
+TIDEMARK = Path(sys.prefix) / "bin" / "tidemark"
+
+
+def tidemark(data_dir: Path, *arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    environment["TIDEMARK_DATA_DIR"] = str(data_dir)
+    return subprocess.run(
+        [str(TIDEMARK), *arguments],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_status_of_a_stack_that_was_never_started(tmp_path: Path) -> None:
+    done = tidemark(tmp_path / "data", "status", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [part["name"] for part in found["parts"]] == ["kafka", "postgres", "jobmanager", "taskmanager"]
+    assert all(part == part | {"state": "down", "pid": None, "address": None} for part in found["parts"])
+    assert (found["jobs"], found["topics"], found["tables"]) == ([], {}, {})
+    assert not (tmp_path / "data").exists()
+
+
+def test_health_of_a_stack_that_is_down_says_what_to_do(tmp_path: Path) -> None:
+    done = tidemark(tmp_path, "health")
+    assert done.returncode == 1
+    assert done.stdout.count("`tidemark up` starts it.") == 4
+
+
+def test_down_is_harmless_where_nothing_runs(tmp_path: Path) -> None:
+    assert tidemark(tmp_path / "data", "down").returncode == 0
+
+
+def test_a_wrong_setting_is_one_sentence_and_status_1(tmp_path: Path) -> None:
+    done = tidemark(tmp_path, "status", TIDEMARK_KAFKA__PORT="many")
+    assert done.returncode == 1
+    assert "kafka.port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_psql_without_a_stack_says_what_is_missing(tmp_path: Path) -> None:
+    done = tidemark(tmp_path, "psql", "-c", "SELECT 1")
+    assert done.returncode == 1
+    assert "No password for the PostgreSQL role tidemark_reader" in done.stderr
+    assert "tidemark up" in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from stack import cli; "
+        "heavy = {'pyflink', 'nltk', 'textblob', 'kafka', 'psycopg2', 'pandas', 'py4j', 'requests'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
