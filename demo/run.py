@@ -30,7 +30,10 @@ _PAIR = "BTC/USDT"
 
 
 def simulated(settings: Settings, minutes: float, seed: int, started: float) -> None:
-    """Send ``minutes`` of the market ``seed`` through the pipeline and report. Raises UserError if it does not add up."""
+    """Send ``minutes`` of the market ``seed`` through the pipeline and report.
+
+    Raises UserError if it does not add up.
+    """
     _step("Starting the local stack: Kafka, PostgreSQL, Flink")
     fresh.prepare(settings, _detail)
     _step(f"Submitting {len(JOBS)} jobs, and sending {minutes:.0f} minutes of a simulated market meanwhile")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -31,12 +32,18 @@ def can_unshare() -> bool:
 
 def owner() -> int | None:
     """Return the user id that must own PostgreSQL's files, or None where they may stay whose they are."""
-    return NOBODY if os.geteuid() == 0 and not can_unshare() else None
+    if os.geteuid() != 0:
+        return None
+    # Asked of a fresh process: one with threads, as a caller of ours may be, is refused every user namespace.
+    probe = subprocess.run([sys.executable, "-m", "stack.unprivileged"], check=False)
+    return None if probe.returncode == 0 else NOBODY
 
 
 def main() -> None:
-    """Replace this process by the program that the arguments name."""
+    """Replace this process by the program that the arguments name; with none, say by the status if it may."""
     command = sys.argv[1:]
+    if not command:
+        sys.exit(not can_unshare())
     if os.geteuid() == 0:
         if can_unshare():
             _enter_namespace()

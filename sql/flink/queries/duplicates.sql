@@ -7,7 +7,8 @@ SELECT
     'trades' AS topic,
     COALESCE(SUM(copies - 1), 0) AS duplicates
 FROM (
-    SELECT COUNT(*) AS copies FROM trades_valid
+    SELECT COUNT(*) AS copies
+    FROM trades_valid
     GROUP BY source, pair, trade_id, event_time
 )
 UNION ALL
@@ -15,7 +16,8 @@ SELECT
     'tickers' AS topic,
     COALESCE(SUM(copies - 1), 0) AS duplicates
 FROM (
-    SELECT COUNT(*) AS copies FROM tickers_valid
+    SELECT COUNT(*) AS copies
+    FROM tickers_valid
     GROUP BY source, pair, event_time
 )
 UNION ALL
@@ -23,6 +25,7 @@ SELECT
     'articles' AS topic,
     COALESCE(SUM(copies - 1), 0) AS duplicates
 FROM (
-    SELECT COUNT(*) AS copies FROM articles_valid
+    SELECT COUNT(*) AS copies
+    FROM articles_valid
     GROUP BY id
 );

@@ -12,18 +12,17 @@ SELECT
     kafka_offset,
     arrived_at,
     octets,
-    -- Bytes that no UTF-8 decoder takes: a lead without what must follow it, a follower without its lead.
-    REGEXP(
-        octets,
-        '[\xC0-\xDF](?![\x80-\xBF])|[\xE0-\xEF](?![\x80-\xBF]{2})|[\xF0-\xF7](?![\x80-\xBF]{3})|[\xF8-\xFF]'
-        || '|(?<![\xC0-\xF7]|[\xE0-\xF7][\x80-\xBF]|[\xF0-\xF7][\x80-\xBF]{2})[\x80-\xBF]'
-    ) AS is_broken,
-    -- What IS JSON is stricter about than the JSON tables: a byte order mark, control characters inside a text (x,
-    -- not nothing, because outside they break it), exponents beyond all bounds.
+    -- What IS JSON judges in the place of octets, because it is stricter than the JSON tables, and they than a decoder:
+    -- they take a byte order mark, control characters inside a text (so x, which outside breaks it just as well) and
+    -- exponents beyond all bounds, but no bytes that are not UTF-8: a lead without its followers, or the reverse.
     REGEXP_REPLACE(
-        REGEXP_REPLACE(REGEXP_REPLACE(octets, '^\xEF\xBB\xBF|[\t\r\n]', ' '), '[\x00-\x1F]', 'x'),
-        '(?<=[eE][+-]?)[0-9]{9,}', '9'
-    ) AS leniently
+        REGEXP_REPLACE(
+            REGEXP_REPLACE(REGEXP_REPLACE(octets, '^\xEF\xBB\xBF|[\t\r\n]', ' '), '[\x00-\x1F]', 'x'),
+            '(?<=[eE][+-]?)[0-9]{9,}', '9'
+        ),
+        '[\xC0-\xDF](?![\x80-\xBF])|[\xE0-\xEF](?![\x80-\xBF]{2})|[\xF0-\xF7](?![\x80-\xBF]{3})|[\xF8-\xFF]'
+        || '|(?<![\xC0-\xF7]|[\xE0-\xF7][\x80-\xBF]|[\xF0-\xF7][\x80-\xBF]{2})[\x80-\xBF]', U&'\0001'
+    ) AS as_read
 FROM messages
 WHERE NOT COALESCE(
     (

@@ -12,8 +12,8 @@ SELECT
     kafka_partition,
     kafka_offset,
     problem,
-    CASE WHEN CHAR_LENGTH(message) > 150000 THEN CONCAT(detail, ' (the first 150000 characters kept)') ELSE detail END,
-    COALESCE(LEFT(message, 150000), ''),
+    CASE WHEN CHAR_LENGTH(octets) > 150000 THEN CONCAT(detail, ' (the first 150000 bytes kept)') ELSE detail END,
+    COALESCE(DECODE(ENCODE(LEFT(octets, 150000), 'ISO-8859-1'), 'UTF-8'), ''),
     TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), arrived_at) * CAST(1000 AS BIGINT)
     + EXTRACT(MILLISECOND FROM arrived_at)
 FROM (
@@ -24,12 +24,11 @@ FROM (
         arrived_at,
         'not_json' AS problem,
         'the message is not a JSON object' AS detail,
-        CASE WHEN is_broken THEN octets ELSE DECODE(ENCODE(octets, 'ISO-8859-1'), 'UTF-8') END AS message
+        octets
     FROM suspects
     WHERE
         octets IS NULL
-        OR is_broken
-        OR NOT (leniently IS JSON OBJECT OR (leniently IS JSON ARRAY AND REGEXP(leniently, '^\s*\[\s*\{')))
+        OR NOT (as_read IS JSON OBJECT OR (as_read IS JSON ARRAY AND REGEXP(as_read, '^\s*\[\s*\{')))
     UNION ALL
     SELECT
         r.kafka_topic,
@@ -38,7 +37,7 @@ FROM (
         s.arrived_at,
         SPLIT_INDEX(r.problem, ': ', 0) AS problem,
         SPLIT_INDEX(r.problem, ': ', 1) AS detail,
-        DECODE(ENCODE(s.octets, 'ISO-8859-1'), 'UTF-8') AS message
+        s.octets
     FROM rejects AS r
     INNER JOIN suspects AS s
         ON
