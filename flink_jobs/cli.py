@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Optional
 
 import typer
@@ -15,7 +16,7 @@ _JOBS_HELP = f"Which: {', '.join(JOBS)}; all, where none is named."
 Names = Annotated[Optional[list[str]], typer.Argument(help=_JOBS_HELP)]  # noqa: UP045 - typer reads it on 3.10
 
 jobs = typer.Typer(help="Submit, list and stop the Flink jobs.", no_args_is_help=True)
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def register(app: typer.Typer) -> None:

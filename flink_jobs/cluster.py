@@ -37,6 +37,7 @@ class Rest:
         host, port = flink_rest(settings)
         self.address = f"http://{host}:{port}"
         self._session = requests.Session()
+        self._session.trust_env = False  # the cluster is not behind the proxy that the web may be behind
 
     def get(self, path: str, **query: str) -> Any:
         """Return the JSON at ``path``. Raises UserError where the cluster does not answer or refuses."""

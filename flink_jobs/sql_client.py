@@ -25,6 +25,7 @@ _NOISE = re.compile(
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PROMPT = "Flink SQL> "
+_ANSWER = re.compile(r"\+-+\+|\[ERROR\]")  # what may follow the prompt on its line, behind an echo of the statement
 _PROBLEM = "[ERROR]"
 
 
@@ -60,7 +61,10 @@ def _print_result(command: list[str]) -> int:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         problem: list[str] = []
         for raw in process.stdout:
-            line = _COLOUR.sub("", raw).removeprefix(_PROMPT)
+            line = _COLOUR.sub("", raw)
+            if line.startswith(_PROMPT):
+                answer = _ANSWER.search(line)
+                line = line[answer.start() :] if answer else line.removeprefix(_PROMPT)
             if problem or line.startswith(_PROBLEM):
                 problem.append(line.strip())
             elif not _NOISE.match(line):

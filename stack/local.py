@@ -341,9 +341,26 @@ def _kafka_answers(settings: Settings) -> bool:
         return False
     try:
         with topics.admin(settings, timeout_ms=5_000) as client:
-            return bool(client.describe_cluster()["brokers"])
+            found = client.describe_cluster()
+            return bool(found["brokers"]) and _is_ours(settings, found["cluster_id"])
     except (KafkaError, OSError):
         return False
+
+
+def _is_ours(settings: Settings, cluster_id: str) -> bool:
+    """Return whether the broker that answers is this stack's, not that of another which took the port first."""
+    if settings.kafka.bootstrap:
+        return True
+    properties = Layout(settings.data_dir).kafka / "data" / "meta.properties"
+    return f"cluster.id={cluster_id}" in properties.read_text().splitlines()
+
+
+def _is_our_jobmanager(settings: Settings) -> bool:
+    """Return whether the JobManager that answers is this stack's."""
+    if settings.flink.rest:
+        return True
+    ours = {"key": "io.tmp.dirs", "value": str(Layout(settings.data_dir).flink / "tmp")}
+    return ours in (_rest_answer(settings, "/jobmanager/config") or [])
 
 
 def _postgres_answers(settings: Settings) -> bool:
@@ -375,13 +392,17 @@ def _rest_url(settings: Settings) -> str:
 
 
 def _rest(settings: Settings, path: str) -> dict[str, Any]:
-    """Return what the JobManager answers, or nothing where it does not."""
+    """Return the object that the JobManager answers, or nothing where it does not."""
+    found = _rest_answer(settings, path)
+    return found if isinstance(found, dict) else {}
+
+
+def _rest_answer(settings: Settings, path: str) -> Any:
     session = requests.Session()
     session.trust_env = False  # a proxy has no business on the loopback interface
     try:
         answer = session.get(_rest_url(settings) + path, timeout=5)
         answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
+        return answer.json()
     except (requests.RequestException, ValueError):
-        return {}
-    return found
+        return None

@@ -39,8 +39,12 @@ def choose(settings: Settings) -> Ports:
 
 
 def fixed(settings: Settings) -> dict[str, int]:
-    """Return by part the ports that the settings name."""
-    named = {"kafka": settings.kafka.port, "postgres": settings.postgres.port, "flink": settings.flink.port}
+    """Return by part the ports that the settings name for parts of the local stack."""
+    named = {
+        "kafka": None if settings.kafka.bootstrap else settings.kafka.port,
+        "postgres": None if settings.postgres.host else settings.postgres.port,
+        "flink": None if settings.flink.rest else settings.flink.port,
+    }
     return {name: port for name, port in named.items() if port}
 
 

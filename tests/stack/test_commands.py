@@ -40,7 +40,7 @@ def test_psql_reads_and_does_not_write(world: World) -> None:
 
 
 def test_flink_run_by_hand(world: World, tmp_path: Path) -> None:
-    command = [TIDEMARK, "flink", "run", "-d", "-py", str(FLINK_JOBS / "alerts.py")]
+    command = [str(TIDEMARK), "flink", "run", "-d", "-py", str(FLINK_JOBS / "alerts.py")]
     done = subprocess.run(
         command, env=environment(world), cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
     )

@@ -222,7 +222,8 @@ def _other_partition(world: World) -> int:
     try:
         name = world.name("trades")
         ends = consumer.end_offsets([TopicPartition(name, number) for number in consumer.partitions_for_topic(name)])
-        return min(partition.partition for partition, end in ends.items() if end == 0)
+        empty: int = min(partition.partition for partition, end in ends.items() if end == 0)
+        return empty
     finally:
         consumer.close()
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,9 @@ def _parts(settings: Settings) -> dict[str, dict[str, Any]]:
 def _processes(settings: Settings) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error):  # it ended meanwhile
             if process.environ().get(MARK) == str(settings.data_dir):
                 found.append(process)
-        except psutil.Error:
-            continue
     return found
 
 

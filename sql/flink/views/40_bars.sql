@@ -22,7 +22,10 @@ SELECT
     SUM(exact_quantity) FILTER (WHERE side = 'buy') AS buy_volume,
     SUM(exact_price * exact_quantity) AS turnover,
     SUM(exact_price) AS price_sum,
-    SUM(exact_price * exact_price) AS price_square_sum,
+    -- Two sums, because no decimal is both fine enough for the squares of the smallest prices and wide enough for the
+    -- largest; a sum that overflows would begin again at nothing.
+    SUM(small_price * small_price) AS small_square_sum,
+    SUM(CAST(exact_price * exact_price AS DECIMAL(38, 10))) FILTER (WHERE small_price IS NULL) AS large_square_sum,
     COUNT(*) AS trade_count
 FROM (
     SELECT
@@ -35,7 +38,8 @@ FROM (
         MIN(CONCAT(LPAD(CAST(event_time AS STRING), 13, '0'), LPAD(trade_id, 64, '0'), '|', CAST(price AS STRING)))
             AS tick,
         MIN(price) AS price,
-        CAST(MIN(price) AS DECIMAL(21, 12)) AS exact_price,
+        CAST(MIN(price) AS DECIMAL(22, 12)) AS exact_price,
+        CAST(MIN(price) AS DECIMAL(16, 12)) AS small_price,  -- null from 10,000 on
         CAST(MIN(quantity) AS DECIMAL(24, 12)) AS exact_quantity,
         MIN(side) AS side
     FROM TABLE(TUMBLE(TABLE trades_valid, DESCRIPTOR(rowtime), ${BAR_SIZE}))

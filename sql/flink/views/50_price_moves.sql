@@ -4,7 +4,7 @@
 -- Key:       (source, pair, bar_time)
 -- Watermark: that of trades
 -- Formula:   up = close / lowest low - 1, down = close / highest high - 1, in percent; the direction is that of the
---            larger one where it reaches ${SPIKE_PCT} %, else 0
+--            larger one where it reaches ${SPIKE_PCT} %, else 0. More than 10^9 % is not told apart: it could overflow
 CREATE TEMPORARY VIEW price_moves AS
 SELECT
     bar_time,
@@ -27,7 +27,7 @@ FROM (
         symbol,
         pair,
         price,
-        100 * (price / MIN(low) OVER recent - 1) AS up_pct,
+        LEAST(100 * (price / MIN(low) OVER recent - 1), 1E9) AS up_pct,
         100 * (price / MAX(high) OVER recent - 1) AS down_pct
     FROM (
         SELECT

@@ -12,7 +12,9 @@ FROM (
         pair,
         event_time,
         `last`,
-        100 * (`last` / LAG(`last`) OVER (PARTITION BY source, symbol, pair ORDER BY bar_time) - 1) AS change_pct
+        -- More than 10^9 % is not told apart: it could overflow.
+        LEAST(100 * (`last` / LAG(`last`) OVER (PARTITION BY source, symbol, pair ORDER BY bar_time) - 1), 1E9)
+            AS change_pct
     FROM ticker_bars
 )
 WHERE ABS(change_pct) > ${PRICE_CHANGE_PCT};

@@ -29,12 +29,11 @@ FROM (
         window_start,
         window_end,
         CAST(price_sum AS DOUBLE) / trade_count AS mean_price,
+        -- Of equal prices the difference would be the rounding of the doubles, not nothing.
         CASE
-            WHEN trade_count > 1
+            WHEN max_price > min_price
                 THEN SQRT(GREATEST(
-                    CAST(price_square_sum AS DOUBLE)
-                    - CAST(price_sum AS DOUBLE) * CAST(price_sum AS DOUBLE) / trade_count,
-                    0
+                    square_sum - CAST(price_sum AS DOUBLE) * CAST(price_sum AS DOUBLE) / trade_count, 0
                 ) / (trade_count - 1))
             ELSE 0
         END AS stddev_price,
@@ -50,7 +49,8 @@ FROM (
             window_start,
             window_end,
             SUM(price_sum) AS price_sum,
-            SUM(price_square_sum) AS price_square_sum,
+            COALESCE(CAST(SUM(small_square_sum) AS DOUBLE), 0) + COALESCE(CAST(SUM(large_square_sum) AS DOUBLE), 0)
+                AS square_sum,
             SUM(trade_count) AS trade_count,
             MAX(last_tick) AS last_tick,
             MIN(low) AS min_price,
