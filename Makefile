@@ -1,6 +1,6 @@
 # Everything is set up on the way, into .venv and .runtime; PYTHON=/path/to/python3.11 chooses the Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down lint clean
+.PHONY: help demo test up down lint bench clean
 SETUP := @PYTHON="$(PYTHON)" sh stack/setup.sh
 
 help: ## Print this list
@@ -28,6 +28,10 @@ lint: ## Check style, types, SQL and YAML
 	@.venv/bin/mypy
 	@.venv/bin/sqlfluff lint --disable-progress-bar sql
 	@.venv/bin/yamllint --strict .
+
+bench: ## Measure, on the local stack: spikes found against jumps made, for three seeds
+	$(SETUP) run
+	@.venv/bin/python -m benchmarks.spikes
 
 clean: down ## Stop the stack and delete what was installed; its data (.tidemark) are kept
 	rm -rf .venv .runtime build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

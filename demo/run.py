@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -159,7 +160,9 @@ def _report(settings: Settings, truth: Truth | None, started: float) -> None:
 
 
 def _print_accounts(accounts: Iterable[report.Conservation]) -> None:
-    table = Table("topic", title="Every message accounted for", title_justify="left")
+    table = Table(
+        "topic", title="Every message accounted for", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     for name in ("produced", "stored", "dead letters", "duplicates", "missing"):
         table.add_column(name, justify="right")
     for one in accounts:
@@ -175,7 +178,7 @@ def _print_tables(settings: Settings) -> None:
 
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     if rows:
-        table = Table(*rows[0], title=title, title_justify="left")
+        table = Table(*rows[0], title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for row in rows:
             table.add_row(*(str(value) for value in row.values()))
         console.print(table)

@@ -99,9 +99,9 @@ def _folder(job: str) -> Path:
 
 
 def _read(path: Path, values: Mapping[str, str]) -> SqlFile:
-    template = path.read_text(encoding="utf-8")
-    banner = _BANNER.match(template)
+    name = path.relative_to(ROOT).as_posix()
+    text = render(path.read_text(encoding="utf-8"), values, name)
+    banner = _BANNER.match(text)
     if banner is None:
-        raise UserError(f"{path.relative_to(ROOT).as_posix()} has no banner.", "Begin it with -- comments.")
-    text = render(template[banner.end() :], values, path.relative_to(ROOT).as_posix())
-    return SqlFile(path, banner[0], text.strip().removesuffix(";"))
+        raise UserError(f"{name} has no banner.", "Begin it with -- comments.")
+    return SqlFile(path, banner[0], text[banner.end() :].strip().removesuffix(";"))

@@ -124,6 +124,18 @@ def make_roles(settings: Settings) -> None:
         server.close()
 
 
+def drop(settings: Settings) -> None:
+    """Delete the database with all it holds, even while others are connected; the roles stay."""
+    server = _superuser(settings)
+    server.autocommit = True
+    try:
+        with server.cursor() as cursor:
+            name = sql.Identifier(settings.postgres.database)
+            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+    finally:
+        server.close()
+
+
 def superuser_connects(settings: Settings) -> bool:
     """Return whether the local PostgreSQL takes connections."""
     try:

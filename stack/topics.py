@@ -45,10 +45,15 @@ def create(settings: Settings) -> list[str]:
     return missing
 
 
-def recreate(settings: Settings) -> None:
-    """Delete all topics of Tidemark with what they hold, and make them anew."""
+def delete(settings: Settings) -> None:
+    """Delete all topics of Tidemark with what they hold."""
     with admin(settings, timeout_ms=30_000) as client:
         client.delete_topics(names(settings))
+
+
+def recreate(settings: Settings) -> None:
+    """Delete all topics of Tidemark with what they hold, and make them anew."""
+    delete(settings)
     until = time.monotonic() + 30
     while True:
         with admin(settings) as client:

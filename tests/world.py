@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -87,11 +88,14 @@ class World:
     def finish(self, job_ids: Iterable[str], timeout: float = 240) -> None:
         """Wait until the jobs have finished. Raises AssertionError with Flink's reason where one has failed."""
         rest = cluster.Rest(self.settings)
+        failures = []
         for job_id in job_ids:
-            state = wait_for(lambda job_id=job_id: self._ended(rest, job_id), f"job {job_id} to end", timeout)
+            state = wait_for(partial(self._ended, rest, job_id), f"job {job_id} to end", timeout)
             if state != "FINISHED":
+                job = rest.get(f"/jobs/{job_id}")["name"]
                 history = rest.get(f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
-                raise AssertionError(f"job {job_id} is {state}: {history[0]['stacktrace'] if history else '?'}")
+                failures.append(f"{job} is {state}: {_causes(history)}")
+        assert not failures, "\n".join(failures)
 
     @staticmethod
     def _ended(rest: cluster.Rest, job_id: str) -> str | None:
@@ -155,6 +159,12 @@ def wait_for(condition: Callable[[], Any], what: str, timeout: float, every: flo
         assert time.monotonic() < until, f"waited {timeout:g} s in vain for {what}"
         time.sleep(every)
     return found
+
+
+def _causes(history: list[dict[str, str]]) -> str:
+    """Return the lines of a stack trace that say what was wrong."""
+    lines = history[0]["stacktrace"].splitlines() if history else []
+    return "\n".join(line[:500] for line in lines if not line.lstrip().startswith(("at ", "...")))
 
 
 def _plain(value: Any) -> Any:

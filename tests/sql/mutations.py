@@ -66,44 +66,61 @@ def dumps(value: Any) -> bytes:
 
 
 _TYPES = (
-    b'"text"', b"1", b"-1", b"1.5", b"true", b"false", b"null", b"{}", b"[]", b'{"a":{"b":[1,{"c":null}]}}', b"[1,2]",
-    b'["BTC"]', b'[["BTC"]]', b'[{"a":1}]', b'""', b'" "', b'"null"', b'{"score":0.5}', b'[null]', b'["a,b",""]',
-    b'{"score":0.5,"polarity":0,"label":"neutral","more":[1]}', b'{"score":"x","polarity":0,"label":"neutral"}',
-    b'{"label":"neutral","polarity":0,"score":0.5}', b'{"score":0.5,"polarity":0,"label":"neutral"', b"\"a\\nb\"",
-    dumps([f"{Random(1).getrandbits(40_000):x}"]), b'["BTC","BTC"]', b'["\\u0000","B\\u0000TC"]', b'["\\ud800"]', b"[[],{}]", b'[""]',
+    b'"text"', b"1", b"-1", b"1.5", b"true", b"false", b"null", b"{}", b"[]", b'{"a":{"b":[1,{"c":null}]}}',
+    b"[1,2]", b'["BTC"]', b'[["BTC"]]', b'[{"a":1}]', b'""', b'" "', b'"null"', b'{"score":0.5}', b'[null]',
+    b'["a,b",""]', b'{"score":0.5,"polarity":0,"label":"neutral","more":[1]}',
+    b'{"score":"x","polarity":0,"label":"neutral"}', b'{"label":"neutral","polarity":0,"score":0.5}',
+    b'{"score":0.5,"polarity":0,"label":"neutral"', b"\"a\\nb\"", dumps([f"{Random(1).getrandbits(40_000):x}"]),
+    b'["BTC","BTC"]', b'["\\u0000","B\\u0000TC"]', b'["\\ud800"]', b"[[],{}]", b'[""]',
 )  # fmt: skip
 _NUMBERS = (
-    b"0", b"-0.0", b"-0", b"1e-320", b"1E-400", b"1e9", b"1e9", b"1000000000", b"1000000001", b"1e400", b"-1e400", b"1e+2",
-    b"1.0000000000000000000000000000001", b"9" * 400, b"9" * 1500, b"0." + b"0" * 1500 + b"1", b"1" + b"0" * 25, b"01", b"+1", b".5", b"5.",
-    b"1e", b"1e+", b"0x10", b"1_000", b"1,5", b"NaN", b"-NaN", b"Infinity", b"-Infinity", b'"NaN"', b'"Infinity"',
-    b'"1.5"', b'" 1.5 "', b'"1.5d"', b'"0x1p3"', b'"1e400"', b'"1,5"', b"--1", b"1.5.5", b"1 5", b"\xd9\xa1", b'"\xd9\xa1"', b"2.2250738585072012e-308",
-    b"4.9e-324", b"1e-5", b"123456789.123456789", b"999999999.9999999", b"0.1e1", b"1e0000000000001", b"1e99999999999",
+    b"0", b"-0.0", b"-0", b"1e-320", b"1E-400", b"1e9", b"1e9", b"1000000000", b"1000000001", b"1e400",
+    b"-1e400", b"1e+2", b"1.0000000000000000000000000000001", b"9" * 400, b"9" * 1500,
+    b"0." + b"0" * 1500 + b"1", b"1" + b"0" * 25, b"01", b"+1", b".5", b"5.", b"1e", b"1e+", b"0x10", b"1_000",
+    b"1,5", b"NaN", b"-NaN", b"Infinity", b"-Infinity", b'"NaN"', b'"Infinity"', b'"1.5"', b'" 1.5 "',
+    b'"1.5d"', b'"0x1p3"', b'"1e400"', b'"1,5"', b"--1", b"1.5.5", b"1 5", b"\xd9\xa1", b'"\xd9\xa1"',
+    b"2.2250738585072012e-308", b"4.9e-324", b"1e-5", b"123456789.123456789", b"999999999.9999999", b"0.1e1",
+    b"1e0000000000001", b"1e99999999999",
 )  # fmt: skip
 _TIMES = (
-    b"0", b"-1", str(_EARLIEST).encode(), str(_EARLIEST - 1).encode(), str(_FUTURE).encode(), b"1760000000000.0", b"1760000000000.5",
-    b"1.76e12", b"9223372036854775807", b"9223372036854775808", b"-9223372036854775809", b"1" * 30, b'"1760000000000"', b'"2025-10-09"',
-    b"1760000000", b"1760000000000000", b"4102444800000", b"4102444800001", b"true", b"null", b'" 1760000000001 "', b"01760000000000",
-    b"253402300800000", b"9223372036854775000", b"-62135596800001",
+    b"0", b"-1", str(_EARLIEST).encode(), str(_EARLIEST-1).encode(), str(_FUTURE).encode(), b"1760000000000.0",
+    b"1760000000000.5", b"1.76e12", b"9223372036854775807", b"9223372036854775808", b"-9223372036854775809",
+    b"1" * 30, b'"1760000000000"', b'"2025-10-09"', b"1760000000", b"1760000000000000", b"4102444800000",
+    b"4102444800001", b"true", b"null", b'" 1760000000001 "', b"01760000000000", b"253402300800000",
+    b"9223372036854775000", b"-62135596800001",
 )  # fmt: skip
 _TEXTS = (
-    b'"\\u0000"', b'"a\\u0000b"', b'"\x00"', b'"a\x01b"', b'"a\nb"', b'"a\tb"', b'"\\ud800"', b'"\\udc00x"', b'"\\ud83d\\ude00"',
-    b'"\xf0\x9f\x98\x80"', b'"\xff"', b'"\xc3"', b'"\xc3("', b'"\xed\xa0\x80"', b'"\xc0\x80"', b'"\xf8\x88\x80\x80\x80"', b'"\xf4\x90\x80\x80"', b'"\xef\xbf\xbd"',
-    b'"\xef\xbb\xbf"', b'"\\x41"', b'"\\u12"', b'"\\"', b'"a"b"', b"'a'", b'"\\/"', b'"BTC\\/USDT"', b'"\\u0042TC"', b'"BTC/USDT\\n"',
-    b'"btc/usdt"', b'"BTCUSDT"', b'"BTC/USDT "', b'"BUY"', b'"sell\\n"', b'"https://x"', b'"http://\\u0000"', b'"' + b"x" * 70_000 + b'"',
-    b'"' + b"\\u0041" * 30_000 + b'"', b'"\xe2\x80\xa8"', b'"\x7f"', b'"\xc2\x85"', b'"${KAFKA}"', b"\"'; DROP TABLE trade_data; --\"", b'"\\\\"', b'"\\u00e9"',
+    b'"\\u0000"', b'"a\\u0000b"', b'"\x00"', b'"a\x01b"', b'"a\nb"', b'"a\tb"', b'"\\ud800"', b'"\\udc00x"',
+    b'"\\ud83d\\ude00"', b'"\xf0\x9f\x98\x80"', b'"\xff"', b'"\xc3"', b'"\xc3("', b'"\xed\xa0\x80"',
+    b'"\xc0\x80"', b'"\xf8\x88\x80\x80\x80"', b'"\xf4\x90\x80\x80"', b'"\xef\xbf\xbd"', b'"\xef\xbb\xbf"',
+    b'"\\x41"', b'"\\u12"', b'"\\"', b'"a"b"', b"'a'", b'"\\/"', b'"BTC\\/USDT"', b'"\\u0042TC"',
+    b'"BTC/USDT\\n"', b'"btc/usdt"', b'"BTCUSDT"', b'"BTC/USDT "', b'"BUY"', b'"sell\\n"', b'"https://x"',
+    b'"http://\\u0000"', b'"' + b"x" * 70_000 + b'"', b'"' + b"\\u0041" * 30_000 + b'"', b'"\xe2\x80\xa8"',
+    b'"\x7f"', b'"\xc2\x85"', b'"${KAFKA}"', b"\"'; DROP TABLE trade_data; --\"", b'"\\\\"', b'"\\u00e9"',
     b'"\xf0\x9f\x98"', b'"\\ud83d"', b'"\\ude00\\ud83d"',
 )  # fmt: skip
 _EXTRAS = (
-    b"1", b'"x"', b"null", b"{}", b'{"a":[1,2,{"b":"]}"}]}', b"[[[[]]]]", b"[" * 900 + b"]" * 900, b"[" * 1100 + b"]" * 1100,
-    b'"\xff"', b'"\\ud800"', b'"\x00"', b'"\n"', b"NaN", b"01", b"1e400", b"9" * 1500, b"tru", b"undefined", b'"\xed\xa0\x80"', b'{"a":1,"a":2}', b"{'a':1}",
-    b"[1,]", b"{,}", b'{"a" 1}', b'{"a":}', b"[1 2]", b'"\\x"', b"", b"-", b"/* c */ 1", b"1 // c\n", b"+1", b"1.e5", b'{"a":"\\u0000"}',
+    b"1", b'"x"', b"null", b"{}", b'{"a":[1,2,{"b":"]}"}]}', b"[[[[]]]]", b"[" * 900 + b"]" * 900,
+    b"[" * 1100 + b"]" * 1100, b'"\xff"', b'"\\ud800"', b'"\x00"', b'"\n"', b"NaN", b"01", b"1e400",
+    b"9" * 1500, b"tru", b"undefined", b'"\xed\xa0\x80"', b'{"a":1,"a":2}', b"{'a':1}", b"[1,]", b"{,}",
+    b'{"a" 1}', b'{"a":}', b"[1 2]", b'"\\x"', b"", b"-", b"/* c */ 1", b"1 // c\n", b"+1", b"1.e5",
+    b'{"a":"\\u0000"}',
 )  # fmt: skip
 _WHOLE = (
-    None, b"", b" ", b"\n\t ", b"null", b"true", b"1", b'"x"', b"[]", b"{}", b"{", b"}", b"[{}]", b"{}{}", b"{} {}", b"{}x", b"\x00", b"{\x00}", b"\xef\xbb\xbf",
-    b"\xef\xbb\xbf{}", b"\xff\xfe", b"<html>502</html>", b'{"a"', b'{"a":', b'{"a":1', b'{"a":1,', b"{,}", b"{a:1}", b"{'a':1}", b'{"a":1}}', b"//", b"/**/{}",
-    b"NaN", b"\xc2\xa0{}", b"{}\xc2\xa0", b"nul", b"-", b"0x1", b"\x1f\x8b\x08\x00", b"\x00\x00\x00\x00\x01", b"[" * 5000, b'{"a":' * 5000, b"\\", b"undefined", b"\xf0\x9f\x98\x80",
-    b"\x01" * 900_000, b"\xff" * 900_000, b'{"a":"' + b"\xe2\x82\xac" * 300_000 + b'"}', b'{"a":"' + b"\\\\" * 400_000 + b'"}', b"[" * 800_000,
+    None, b"", b" ", b"\n\t ", b"null", b"true", b"1", b'"x"', b"[]", b"{}", b"{", b"}", b"[{}]", b"{}{}",
+    b"{} {}", b"{}x", b"\x00", b"{\x00}", b"\xef\xbb\xbf", b"\xef\xbb\xbf{}", b"\xff\xfe", b"<html>502</html>",
+    b'{"a"', b'{"a":', b'{"a":1', b'{"a":1,', b"{,}", b"{a:1}", b"{'a':1}", b'{"a":1}}', b"//", b"/**/{}",
+    b"NaN", b"\xc2\xa0{}", b"{}\xc2\xa0", b"nul", b"-", b"0x1", b"\x1f\x8b\x08\x00", b"\x00\x00\x00\x00\x01",
+    b"[" * 5000, b'{"a":' * 5000, b"\\", b"undefined", b"\xf0\x9f\x98\x80",
 )  # fmt: skip
+# One of each is enough: as long as Kafka takes, and longer still once they are written as a JSON text.
+LONG = (
+    b"\x01" * 900_000,
+    b"\xff" * 900_000,
+    b'{"a":"' + b"\xe2\x82\xac" * 300_000 + b'"}',
+    b'{"a":"' + b"\\\\" * 400_000 + b'"}',
+    b"[" * 800_000,
+)
 
 
 def _truncated(value: Value, rng: Random) -> bytes:
@@ -113,19 +130,56 @@ def _truncated(value: Value, rng: Random) -> bytes:
 
 def _trailing(value: Value, rng: Random) -> bytes:
     tail = rng.choice(
-        [b" ", b"\n", b"\r\n", b"\x00", b"x", b"}", b"]", b",", b"{}", b"[]", b"1", b'"x"', b"null", b"\xff", b"\xef\xbb\xbf", b"\xc2\xa0", dumps(value)]  # fmt: skip
+        [
+            b" ",
+            b"\n",
+            b"\r\n",
+            b"\x00",
+            b"x",
+            b"}",
+            b"]",
+            b",",
+            b"{}",
+            b"[]",
+            b"1",
+            b'"x"',
+            b"null",
+            b"\xff",
+            b"\xef\xbb\xbf",
+            b"\xc2\xa0",
+            dumps(value),
+        ]
     )
     return dumps(value) + tail
 
 
 def _leading(value: Value, rng: Random) -> bytes:
-    head = rng.choice([b" ", b"\n", b"\t\r\n", b"\x00", b"x", b"{", b"[", b"\xef\xbb\xbf", b"\xff", b"\xc2\xa0", b"\x0c", b"1", b")]}'\n", b"\x1e"])
+    head = rng.choice(
+        [
+            b" ",
+            b"\n",
+            b"\t\r\n",
+            b"\x00",
+            b"x",
+            b"{",
+            b"[",
+            b"\xef\xbb\xbf",
+            b"\xff",
+            b"\xc2\xa0",
+            b"\x0c",
+            b"1",
+            b")]}'\n",
+            b"\x1e",
+        ]
+    )
     return head + dumps(value)
 
 
 def _wrapped(value: Value, rng: Random) -> bytes:
     whole = dumps(value)
-    return rng.choice([b"[" + whole + b"]", b'{"data":' + whole + b"}", dumps(whole.decode()), b"[" + whole, b'{"":' + whole + b"}"])
+    return rng.choice(
+        [b"[" + whole + b"]", b'{"data":' + whole + b"}", dumps(whole.decode()), b"[" + whole, b'{"":' + whole + b"}"]
+    )
 
 
 def _encoded(value: Value, rng: Random) -> bytes:
@@ -156,7 +210,20 @@ def _repeated_key(value: Value, rng: Random) -> bytes:
 
 
 def _extra_field(value: Value, rng: Random) -> bytes:
-    name = rng.choice([b'"more"', b'"PRICE"', b'""', b'"Price"', b'"\\u0070rice"', b'"a\\u0000"', b'"\xff"', b"more", b"'more'", b'"event_time "'])
+    name = rng.choice(
+        [
+            b'"more"',
+            b'"PRICE"',
+            b'""',
+            b'"Price"',
+            b'"\\u0070rice"',
+            b'"a\\u0000"',
+            b'"\xff"',
+            b"more",
+            b"'more'",
+            b'"event_time "',
+        ]
+    )
     extra = name + b":" + rng.choice(_EXTRAS)
     body = dumps(value)[1:-1]
     where = rng.randrange(3)
@@ -186,7 +253,14 @@ def _spaced(value: Value, rng: Random) -> bytes:
 def _commas(value: Value, rng: Random) -> bytes:
     whole = dumps(value)
     return rng.choice(
-        [whole[:-1] + b",}", b"{," + whole[1:], whole.replace(b",", b",,", 1), whole.replace(b",", b" ", 1), whole.replace(b":", b"=", 1), whole.replace(b'"', b"'")]  # fmt: skip
+        [
+            whole[:-1] + b",}",
+            b"{," + whole[1:],
+            whole.replace(b",", b",,", 1),
+            whole.replace(b",", b" ", 1),
+            whole.replace(b":", b"=", 1),
+            whole.replace(b'"', b"'"),
+        ]
     )
 
 
@@ -224,8 +298,10 @@ class Spoilt:
 
 
 def spoilt(count: int, seed: int) -> Iterator[Spoilt]:
-    """Yield ``count`` messages, a sound one now and then."""
+    """Yield ``count`` messages, a sound one now and then, and the longest ones."""
     rng = Random(seed)
+    for n, payload in enumerate(LONG):
+        yield Spoilt(count + n, rng.choice(["trades", "tickers", "articles"]), "long", payload)
     for n in range(count):
         topic = rng.choice(["trades", "trades", "tickers", "articles"])
         mutation = rng.choice(list(MUTATIONS))

@@ -11,7 +11,7 @@ SELECT
     CASE
         WHEN id IS NULL OR NOT REGEXP(id, ${ARTICLES_ID_FORM}) THEN 'invalid_field: id'
         WHEN title IS NULL THEN 'invalid_field: title'
-        WHEN url IS NULL OR NOT REGEXP(url, ${ARTICLES_URL_FORM}) THEN 'invalid_field: url'
+        WHEN url IS NULL OR NOT REGEXP(url, ${ARTICLES_URL_FORM}) OR REGEXP(url, '\x00') THEN 'invalid_field: url'
         WHEN website IS NULL THEN 'invalid_field: website'
         WHEN summary IS NULL THEN 'invalid_field: summary'
         -- Symbols only: PostgreSQL's index takes no long ones, and a row that it refuses stops the job for ever.

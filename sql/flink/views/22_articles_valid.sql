@@ -8,7 +8,7 @@ CREATE TEMPORARY VIEW articles_valid AS
 SELECT
     id,
     REGEXP_REPLACE(title, '\x00', '') AS title,
-    REGEXP_REPLACE(url, '\x00', '') AS url,
+    url,
     REGEXP_REPLACE(website, '\x00', '') AS website,
     REGEXP_REPLACE(summary, '\x00', '') AS summary,
     cryptocurrencies_mentioned,

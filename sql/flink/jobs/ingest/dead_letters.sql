@@ -13,7 +13,11 @@ SELECT
     kafka_offset,
     problem,
     CASE WHEN CHAR_LENGTH(octets) > 150000 THEN CONCAT(detail, ' (the first 150000 bytes kept)') ELSE detail END,
-    COALESCE(DECODE(ENCODE(LEFT(octets, 150000), 'ISO-8859-1'), 'UTF-8'), ''),
+    CASE
+        WHEN octets IS NULL THEN ''
+        WHEN REGEXP(as_read, '\x01') THEN LEFT(octets, 150000)  -- not UTF-8: better as ISO 8859-1 than half of it
+        ELSE DECODE(ENCODE(LEFT(octets, 150000), 'ISO-8859-1'), 'UTF-8')
+    END,
     TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), arrived_at) * CAST(1000 AS BIGINT)
     + EXTRACT(MILLISECOND FROM arrived_at)
 FROM (
@@ -24,7 +28,8 @@ FROM (
         arrived_at,
         'not_json' AS problem,
         'the message is not a JSON object' AS detail,
-        octets
+        octets,
+        as_read
     FROM suspects
     WHERE
         octets IS NULL
@@ -37,7 +42,8 @@ FROM (
         s.arrived_at,
         SPLIT_INDEX(r.problem, ': ', 0) AS problem,
         SPLIT_INDEX(r.problem, ': ', 1) AS detail,
-        s.octets
+        s.octets,
+        s.as_read
     FROM rejects AS r
     INNER JOIN suspects AS s
         ON

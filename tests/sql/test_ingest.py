@@ -1,0 +1,81 @@
+"""What was sound is stored, each message once and as it was; what was not is a dead letter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from producers import contract
+from tests.sql import oracle
+from tests.sql.conftest import Run
+from tests.world import Row
+
+pytestmark = pytest.mark.stack
+
+TABLES = {
+    "trades": ("trade_data", ("pair", "event_time", "source", "trade_id")),
+    "tickers": ("ticker_data", ("pair", "event_time", "source")),
+    "articles": ("article_data", ("id",)),
+}
+# What the job calls a fault of the simulator.
+CODES = {
+    **dict.fromkeys(("not_json", "truncated", "empty", "array", "number", "string", "null", "nan_token"), "not_json"),
+    **dict.fromkeys(("text_for_number", "nan_text", "object_for_text", "missing_field"), "invalid_field"),
+    **dict.fromkeys(("zero_price", "negative_price", "negative_quantity"), "out_of_range"),
+    **dict.fromkeys(("time_1970", "time_future"), "time_out_of_range"),
+}
+
+
+def stored_form(topic: str, value: Row) -> Row:
+    """Return the row that ``value`` becomes."""
+    row: dict[str, Any] = dict(value)
+    if topic == "articles":
+        symbols = row.pop("cryptocurrencies_mentioned")
+        mood = row.pop("sentiment")
+        row |= {f"sentiment_{name}": found for name, found in mood.items()}
+        row |= {"cryptocurrencies_mentioned": ",".join(symbols), "symbols": symbols}
+    return row
+
+
+@pytest.mark.parametrize("topic", TABLES)
+def test_what_is_sound_is_stored_as_it_was(run: Run, topic: str) -> None:
+    table, key = TABLES[topic]
+    expected: dict[Any, Row] = {}
+    for value in run.input.sound[topic]:  # of two tickers of a market at the same millisecond one remains
+        row = stored_form(topic, value)
+        expected.setdefault(tuple(row[name] for name in key), {})[repr(row)] = row
+    for found in run.world.rows(table):
+        candidates = expected.pop(tuple(found[name] for name in key))
+        assert found in candidates.values()
+    assert not expected
+
+
+def test_what_is_not_is_a_dead_letter_with_place_reason_and_text(run: Run) -> None:
+    letters = oracle.keyed(run.world.topic("dead_letters"), "original_topic", "partition", "offset")
+    malformed = {
+        (run.world.name(topic), partition, offset): put
+        for (topic, partition, offset), put in run.placed.items()
+        if put.fault
+    }
+    assert letters.keys() == malformed.keys()
+    assert bool(letters) == any(put.fault for put in run.placed.values())
+    for place, put in malformed.items():
+        letter = letters[place]
+        assert isinstance(put.value, bytes)
+        assert letter["message"] == put.value.decode()
+        assert letter["error"] == CODES[put.fault], put
+        contract.check(
+            "dead_letters", dict(zip(("original_topic", "partition", "offset"), place, strict=True)) | letter
+        )
+
+
+@pytest.mark.parametrize("topic", TABLES)
+def test_produced_is_stored_and_dead_and_repeated(run: Run, topic: str) -> None:
+    table, key = TABLES[topic]
+    puts = run.input.puts[topic]
+    fine = Counter(tuple(put.value[name] for name in key) for put in puts if isinstance(put.value, dict))
+    repeated = sum(count - 1 for count in fine.values())
+    dead = [letter for letter in run.world.topic("dead_letters") if letter["original_topic"] == run.world.name(topic)]
+    assert len(puts) == len(run.world.rows(table)) + len(dead) + repeated

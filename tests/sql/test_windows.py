@@ -1,0 +1,93 @@
+"""What settings, late trades and silent partitions do to windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from tests.sql import inputs, oracle
+from tests.sql.inputs import START, trade
+from tests.sql.test_analytics import CANDLE
+from tests.world import Row, World, wait_for
+
+pytestmark = pytest.mark.stack
+
+MINUTE = 60_000
+
+
+def test_settings_change_windows_and_thresholds(case: Callable[..., World]) -> None:
+    world = case(
+        windows={"candle": "5m", "prediction": "2m", "prediction_slide": "1m", "bar": "2s"},
+        alerts={"spike_pct": 2, "spike_lookback": "30s", "price_change_pct": 1.5},
+    )
+    given = inputs.make("tidy")
+    for topic in ("trades", "tickers"):
+        for partition, puts in inputs.by_partition(given.puts[topic]).items():
+            world.put(topic, [put.value for put in puts], partition)
+    world.run("analytics", "alerts")
+    trades = given.sound["trades"]
+    found = oracle.keyed(world.rows("candles"), *CANDLE)
+    assert found == oracle.keyed(oracle.candles(trades, 5 * MINUTE, "5m"), *CANDLE)
+    windows = {
+        (row["pair"], row["source"], row["window_start"]): row for row in oracle.predictions(trades, 2 * MINUTE, MINUTE)
+    }
+    rows = world.rows("prediction_data")
+    assert len(rows) == len(windows)
+    for row in rows:
+        expected = windows[row["pair"], row["source"], row["window_start"]]
+        assert (row["window_end"], row["predicted_price"]) == (expected["window_end"], expected["predicted_price"])
+    alerts = oracle.spikes(trades, 2.0, 30_000, bar=2_000) + oracle.price_changes(
+        given.sound["tickers"], 1.5, bar=2_000
+    )
+    assert {row["alert_id"]: row["change_pct"] for row in world.topic("alerts")} == {
+        alert["alert_id"]: alert["change_pct"] for alert in alerts
+    }
+
+
+def test_exactly_what_is_behind_the_watermark_is_in_no_candle(case: Callable[..., World]) -> None:
+    world = case(kafka={"partitions": 1}, watermarks={"emit": "on-event"})
+    rng = Random(11)
+    sent: list[Row] = []
+    for number in range(1_500):
+        delay = rng.choice((0, 0, 0, rng.randrange(9_000, 12_000), rng.randrange(40_000)))
+        at = max(START, START + number * 200 + rng.randrange(200) - delay)
+        sent.append(trade(rng.choice(("A/USD", "B/USD")), str(number), at, float(rng.randrange(1, 100))))
+        if number % 100 == 50:  # rejected, and yet it moves the time on, unless the time is what is wrong
+            sent.append({**sent[-1], "trade_id": f"x{number}", "price": 0, "event_time": START + number * 200 + 5_000})
+            sent.append({**sent[-1], "event_time": 4_000_000_000_000})
+    in_time: list[Row] = []
+    watermark = -1
+    for value in sent:
+        bar_end = value["event_time"] // 1_000 * 1_000 + 1_000
+        if value["price"] and bar_end - 1 > watermark:
+            in_time.append(value)
+        if value["event_time"] < 4_000_000_000_000:
+            watermark = max(watermark, value["event_time"] - 10_000)
+    valid = [value for value in sent if value["price"]]
+    assert 100 < len(valid) - len(in_time) < 800
+    world.put("trades", sent)
+    world.run("analytics", "ingest")
+    assert oracle.keyed(world.rows("candles"), *CANDLE) == oracle.keyed(oracle.candles(in_time), *CANDLE)
+    assert {row["trade_id"] for row in world.rows("trade_data")} == {value["trade_id"] for value in valid}
+
+
+def test_a_silent_partition_holds_no_window_back(case: Callable[..., World]) -> None:
+    world = case(watermarks={"idle": "2s"})
+
+    def send(partition: int, first: int, last: int) -> None:
+        pair = f"P{partition}/USD"
+        world.put("trades", [trade(pair, str(at), START + at * 1_000, 1.0) for at in range(first, last)], partition)
+
+    def windows() -> set[tuple[str, int]]:
+        return {(row["symbol"], (row["window_start"] - START) // MINUTE) for row in world.rows("candles")}
+
+    send(0, 0, 200)
+    send(1, 0, 200)
+    with world.running("analytics"):  # partition 2 never has a message …
+        first = {(symbol, minute) for symbol in ("P0", "P1") for minute in range(3)}
+        wait_for(lambda: windows() == first, "the windows of two partitions", 90)
+        send(0, 200, 400)  # … and now partition 1 falls silent
+        more = first | {("P1", 3)} | {("P0", minute) for minute in range(3, 6)}
+        wait_for(lambda: windows() == more, "the windows of one partition", 90)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors import options
+from tidemark.endpoints import PostgresLogin
+from tidemark.settings import Settings, load
+
+LOGIN = PostgresLogin("db.example", 5433, "tide", "tidemark_writer", "it's \\ secret&x=1")
+
+
+def settings(tmp_path: Path, **groups: Any) -> Settings:
+    return load(data_dir=tmp_path, kafka={"bootstrap": "one:9092,two:9092"}, **groups)
+
+
+@pytest.mark.parametrize(("bounded", "mode"), [(True, "latest-offset"), (False, "unbounded")])
+def test_sources_read_from_the_beginning_to_the_end_that_was_asked_for(
+    tmp_path: Path, bounded: bool, mode: str
+) -> None:
+    given = settings(tmp_path)
+    for found in (
+        options.kafka_json_source(given, "group", bounded, timedelta(seconds=3)),
+        options.kafka_text_source(given, "group", bounded),
+        options.kafka_json_table(given, "group", bounded),
+    ):
+        assert found["connector"] == "kafka"
+        assert found["properties.bootstrap.servers"] == "one:9092,two:9092"
+        assert found["properties.group.id"] == "group"
+        assert found["scan.startup.mode"] == "earliest-offset"
+        assert found["scan.bounded.mode"] == mode
+
+
+def test_json_sources_lose_no_field_silently_and_wait_for_no_silent_partition(tmp_path: Path) -> None:
+    found = options.kafka_json_source(
+        settings(tmp_path, watermarks={"emit": "on-event"}), "group", False, timedelta(milliseconds=1500)
+    )
+    assert found["format"] == "json"
+    assert found["json.ignore-parse-errors"] == "true"
+    assert found["json.decode.json-parser.enabled"] == "false"
+    assert found["scan.watermark.idle-timeout"] == "1500ms"
+    assert found["scan.watermark.emit.strategy"] == "on-event"
+
+
+def test_the_text_source_has_a_character_for_every_byte(tmp_path: Path) -> None:
+    found = options.kafka_text_source(settings(tmp_path), "group", False)
+    assert (found["format"], found["raw.charset"]) == ("raw", "ISO-8859-1")
+
+
+def test_written_topics_are_exactly_once(tmp_path: Path) -> None:
+    found = options.kafka_json_table(settings(tmp_path), "group", False)
+    assert found["sink.delivery-guarantee"] == "exactly-once"
+    assert found["properties.isolation.level"] == "read_committed"
+    assert 60_000 < int(found["properties.transaction.timeout.ms"]) <= 900_000  # the broker's bound by default
+
+
+def test_postgres_is_written_in_batches_and_the_password_is_in_no_address(tmp_path: Path) -> None:
+    given = settings(tmp_path, postgres={"flush_rows": 7, "flush_interval": "250ms"})
+    found = options.postgres(given, LOGIN, "tidemark-ingest")
+    assert found["url"] == (
+        "jdbc:postgresql://db.example:5433/tide?reWriteBatchedInserts=true&ApplicationName=tidemark-ingest"
+    )
+    assert (found["username"], found["password"]) == ("tidemark_writer", LOGIN.password)
+    assert (found["sink.buffer-flush.max-rows"], found["sink.buffer-flush.interval"]) == ("7", "250ms")
+    assert LOGIN.password not in repr(LOGIN)

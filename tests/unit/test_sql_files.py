@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flink_jobs import sql_files
+from flink_jobs.variables import variables
+from producers import contract
+from tidemark.errors import UserError
+from tidemark.paths import FLINK_SQL, POSTGRES_SQL
+from tidemark.settings import load
+
+FILES = sorted(FLINK_SQL.rglob("*.sql"))
+STATEMENTS = [path for path in FILES if path.name != "options.sql"]
+NAME = re.compile(r"\$\{(\w+)\}")
+AVRO = {"string": "STRING", "double": "DOUBLE", "long": "BIGINT", "int": "INT"}
+POSTGRES = {"text": "STRING", "double precision": "DOUBLE", "bigint": "BIGINT", "timestamptz(3)": "TIMESTAMP(3)"}
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    settings = load(data_dir=tmp_path_factory.mktemp("data"), postgres={"writer_password": "secret"})
+    return variables(settings, "ingest")
+
+
+def short(path: Path) -> str:
+    return path.relative_to(FLINK_SQL).as_posix()
+
+
+@pytest.mark.parametrize("path", STATEMENTS, ids=short)
+def test_every_file_says_what_it_is_for(path: Path) -> None:
+    title, *lines = path.read_text().split("\n")
+    assert re.fullmatch(r"-- [A-Z][^:]+", title)
+    banner = "\n".join(lines[: next(number for number, line in enumerate(lines) if not line.startswith("--"))])
+    for label in ("Question:  ", "Grain:     ", "Key:       ", "Watermark: "):
+        assert len(re.findall(rf"^-- {label}\S", banner, re.MULTILINE)) == 1, label
+
+
+@pytest.mark.parametrize("path", FILES, ids=short)
+def test_every_variable_that_is_used_is_allowed(path: Path, values: dict[str, str]) -> None:
+    assert set(NAME.findall(path.read_text())) <= values.keys()
+
+
+def test_every_allowed_variable_is_used(values: dict[str, str]) -> None:
+    assert {name for path in FILES for name in NAME.findall(path.read_text())} == values.keys()
+
+
+def test_each_file_is_one_statement_with_nothing_left_to_fill_in(values: dict[str, str]) -> None:
+    files = sql_files.definitions(values)
+    assert len(files) == len(list(FLINK_SQL.glob("tables/*.sql"))) + len(list(FLINK_SQL.glob("views/*.sql")))
+    for job in sql_files.JOBS:
+        inserts = sql_files.inserts(job, values)
+        assert inserts
+        assert all(file.text.startswith("INSERT INTO ") for file in inserts)
+        files += inserts
+    for file in files:
+        assert "${" not in file.banner + file.text, file.name
+        assert not file.text.endswith(";")
+
+
+def test_tables_come_before_views_and_views_after_what_they_build_on(values: dict[str, str]) -> None:
+    defined: set[str] = set()
+    for file in sql_files.definitions(values):
+        found = re.search(r"^CREATE (TABLE|TEMPORARY VIEW) (\w+)", file.text, re.MULTILINE)
+        assert found, file.name
+        assert found[2] == re.sub(r"^\d+_", "", file.path.stem)
+        assert found[1] == ("TABLE" if file.path.parent.name == "tables" else "TEMPORARY VIEW")
+        if found[1] != "TABLE":
+            used = set(re.findall(r"(?<!MILLISECOND )(?:FROM|JOIN|TABLE\(\w+\(TABLE) ([a-z]\w+)", file.text))
+            assert used <= defined, file.name
+        defined.add(found[2])
+
+
+def test_a_job_gets_the_definitions_it_needs_and_no_others(values: dict[str, str]) -> None:
+    definitions = sql_files.definitions(values)
+    found = {file.path.stem for file in sql_files.needed(sql_files.inserts("analytics", values), definitions)}
+    assert {"trades", "candles", "40_bars", "20_trades_valid", "10_trades_checked", "30_mentions"} <= found
+    assert found.isdisjoint({"alerts", "52_spikes", "tickers", "dead_letters"})
+
+
+def test_options_of_a_job(values: dict[str, str]) -> None:
+    assert sql_files.job_options("ingest", values) == {"table.exec.state.ttl": "604800000 ms"}
+    assert sql_files.job_options("alerts", values) == {"execution.checkpointing.interval": "2s"}
+    assert sql_files.job_options("enrich", values) == {}
+
+
+def test_a_job_that_is_not_there_is_named_with_those_that_are(values: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="no job 'ingset'") as caught:
+        sql_files.inserts("ingset", values)
+    assert "ingest" in caught.value.hint
+
+
+def test_rendering_replaces_each_variable_and_nothing_else() -> None:
+    assert sql_files.render("${A} $A {A} $${A} ${A}${B}", {"A": "1", "B": "${A}"}, "x") == "1 $A {A} $1 1${A}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a job ingest with no files."""
+    monkeypatch.setattr(sql_files, "ROOT", tmp_path)
+    monkeypatch.setattr(sql_files, "FLINK_SQL", tmp_path / "sql" / "flink")
+    job = tmp_path / "sql" / "flink" / "jobs" / "ingest"
+    job.mkdir(parents=True)
+    return job
+
+
+@pytest.mark.parametrize(("text", "line"), [("-- a\n-- b\n\nSELECT\n  ${NO}\n", 5), ("-- ${NO}\nSELECT 1\n", 1)])
+def test_an_unknown_variable_is_named_with_file_and_line(folder: Path, text: str, line: int) -> None:
+    (folder / "wrong.sql").write_text(text)
+    with pytest.raises(UserError) as caught:
+        sql_files.inserts("ingest", {"YES": "1"})
+    assert str(caught.value) == f"sql/flink/jobs/ingest/wrong.sql, line {line}: ${{NO}} is not a known variable."
+
+
+def test_a_file_without_a_banner_is_refused(folder: Path) -> None:
+    (folder / "bare.sql").write_text("SELECT 1;\n")
+    with pytest.raises(UserError, match=r"sql/flink/jobs/ingest/bare\.sql has no banner"):
+        sql_files.inserts("ingest", {})
+
+
+def columns(statement: str) -> dict[str, str]:
+    """Return the physical columns of a CREATE TABLE of Flink with their types."""
+    body = statement[statement.index("(\n") + 2 : statement.index("\n) WITH")]
+    found = re.findall(r"^    `?(\w+)`? ((?:ROW|ARRAY)<[^>]+>|\w+(?:\(\d+\))?)(?: NOT NULL)?,?$", body, re.MULTILINE)
+    return {name: kind for name, kind in found if name != "PRIMARY"}
+
+
+def flink_type(kind: Any) -> str:
+    """Return the type of Flink that an Avro type is read as."""
+    if isinstance(kind, list):
+        (kind,) = (member for member in kind if member != "null")
+    if isinstance(kind, str):
+        return AVRO[kind]
+    if kind["type"] == "array":
+        return f"ARRAY<{flink_type(kind['items'])}>"
+    fields = ", ".join(f"{field['name']} {flink_type(field['type'])}" for field in kind["fields"])
+    return f"ROW<{fields}>"
+
+
+@pytest.mark.parametrize("topic", ["trades", "tickers", "articles", "alerts", "dead_letters"])
+def test_tables_over_topics_have_the_fields_of_the_contract(topic: str) -> None:
+    expected = {name: flink_type(contract.field(topic, name)["type"]) for name in contract.fields(topic)}
+    assert columns((FLINK_SQL / "tables" / f"{topic}.sql").read_text()) == expected
+
+
+def test_sinks_have_the_columns_and_keys_of_their_tables_in_postgres() -> None:
+    statements = "\n".join(path.read_text() for path in sorted(POSTGRES_SQL.glob("[0-9]*.sql")))
+    tables = dict(re.findall(r"CREATE TABLE (\w+) \((.*?)\n\);", statements, re.DOTALL))
+    sinks = [path for path in (FLINK_SQL / "tables").glob("*.sql") if "${POSTGRES}" in path.read_text()]
+    assert {path.stem for path in sinks} == tables.keys()
+    for path in sinks:
+        body = tables[path.stem]
+        own = re.findall(r"^    (\w+) (text|double precision|bigint|timestamptz\(3\))(?! \[)", body, re.MULTILINE)
+        assert columns(path.read_text()) == {name: POSTGRES[kind] for name, kind in own}
+        key = re.search(r"PRIMARY KEY \(([^)]+)\)", path.read_text())
+        assert key
+        own_key = re.search(r"PRIMARY KEY \(([^)]+)\)|(\w+) text PRIMARY KEY", body)
+        assert own_key
+        assert key[1] == (own_key[1] or own_key[2])
