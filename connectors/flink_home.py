@@ -14,8 +14,9 @@ import zipfile
 from pathlib import Path
 
 from connectors.artefacts import JARS, LOCK, RUNTIME
-from stack.java import java_home
+from connectors.java import java_home
 from tidemark.errors import UserError
+from tidemark.settings import Settings
 
 FLINK_HOME = RUNTIME / "flink"
 JAVA_SOURCES = Path(__file__).with_name("java")
@@ -50,6 +51,22 @@ def ensure() -> Path:
         shutil.rmtree(FLINK_HOME)
     new.rename(FLINK_HOME)
     return FLINK_HOME
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the environment in which Flink's scripts find their home, their Java and their configuration."""
+    flink = settings.data_dir / "flink"
+    return {
+        "JAVA_HOME": str(java_home()),
+        "FLINK_HOME": str(FLINK_HOME),
+        "FLINK_CONF_DIR": str(flink / "conf"),
+        "FLINK_LOG_DIR": str(flink / "log"),
+    }
+
+
+def client_environment(settings: Settings) -> dict[str, str]:
+    """Return `environment` for a client (flink, sql-client.sh, PyFlink): it lives for seconds and should start fast."""
+    return {**environment(settings), "JVM_ARGS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
 
 def _compile(sources: list[Path], jar: Path) -> None:

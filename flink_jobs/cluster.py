@@ -229,10 +229,9 @@ def _target(settings: Settings) -> dict[str, str]:
 
 def _use_client(settings: Settings) -> None:
     from connectors import flink_home
-    from stack.config import flink_environment
 
     flink_home.ensure()
-    os.environ.update(flink_environment(settings))
+    os.environ.update(flink_home.client_environment(settings))
 
 
 def _running(rest: Rest) -> dict[str, str]:

@@ -183,11 +183,13 @@ def psql(
 def flink(context: typer.Context) -> None:
     """Call Flink's own `flink` command on the local cluster (`tidemark flink run -d -py flink_jobs/alerts.py`)."""
     from connectors import flink_home
-    from stack.config import Layout, flink_environment
+    from stack.config import Layout
 
     if not (Layout(settings().data_dir).flink_conf / "config.yaml").exists():
         raise UserError("The local cluster was never started.", "`tidemark up` starts it.")
-    _become(str(flink_home.ensure() / "bin" / "flink"), *context.args, environment=flink_environment(settings()))
+    _become(
+        str(flink_home.ensure() / "bin" / "flink"), *context.args, environment=flink_home.client_environment(settings())
+    )
 
 
 def _become(program: str, *arguments: str, environment: dict[str, str] | None = None) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from connectors import flink_home
 from connectors.artefacts import JARS
-from stack.java import java_home
+from connectors.java import java_home
 from tidemark.endpoints import Ports
 from tidemark.errors import UserError
 from tidemark.settings import Settings
@@ -109,18 +109,6 @@ def parts(settings: Settings) -> list[str]:
         *([] if settings.postgres.host else ["postgres"]),
         *([] if settings.flink.rest else ["jobmanager", "taskmanager"]),
     ]
-
-
-def flink_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment variables that Flink's scripts (flink, sql-client.sh, …) need to reach the cluster."""
-    layout = Layout(settings.data_dir)
-    return {
-        "JAVA_HOME": str(java_home()),
-        "FLINK_HOME": str(flink_home.FLINK_HOME),
-        "FLINK_CONF_DIR": str(layout.flink_conf),
-        "FLINK_LOG_DIR": str(layout.flink / "log"),
-        "JVM_ARGS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # clients live for seconds: start fast
-    }
 
 
 def write(settings: Settings, ports: Ports) -> None:

@@ -23,10 +23,10 @@ import psycopg2
 import requests
 
 from connectors import artefacts, flink_home
+from connectors.java import java_home
 from flink_jobs import cluster
 from stack import config, database, migrate, ports, topics
 from stack.config import Layout
-from stack.java import java_home
 from stack.supervise import Process, Supervisor, end_orphans
 from tidemark import endpoints
 from tidemark.endpoints import Ports

@@ -14,7 +14,8 @@ from xmlrpc.client import Fault, ServerProxy
 
 import psutil
 
-from stack.config import MARK, PYTHON, Layout, flink_environment
+from connectors import flink_home
+from stack.config import MARK, PYTHON, Layout
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
@@ -56,7 +57,7 @@ class Supervisor:
     def start(self) -> None:
         """Start it, with none of the parts running yet. Raises UserError where it does not come up."""
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        environment |= flink_environment(self._settings) | {MARK: str(self._settings.data_dir), "TZ": "UTC"}
+        environment |= flink_home.environment(self._settings) | {MARK: str(self._settings.data_dir), "TZ": "UTC"}
         command = [PYTHON, "-m", "supervisor.supervisord", "-c", str(self._layout.supervisord_conf)]
         folder = self._settings.data_dir
         done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)

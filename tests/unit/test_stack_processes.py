@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack import java
+from connectors import java
 from stack.config import MARK
 from stack.supervise import end_orphans, marked
 
