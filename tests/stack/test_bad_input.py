@@ -84,5 +84,12 @@ def test_a_thousand_bad_messages_among_a_hundred_thousand_good_ones(world: World
     assert Counter(letter["error"] for letter in letters) == Counter(code for _, code in bad)
     assert all(letter["detail"] and letter["original_topic"] == world.name("trades") for letter in letters)
     assert len({(letter["partition"], letter["offset"]) for letter in letters}) == _BAD
-    originals = Counter(payload.decode("utf-8", "replace") for payload, _ in bad)
-    assert Counter(letter["message"] for letter in letters) == originals
+    assert Counter(letter["message"] for letter in letters) == Counter(_as_text(payload) for payload, _ in bad)
+
+
+def _as_text(payload: bytes) -> str:
+    """Return how a dead letter shows the original: no byte is lost where it is not UTF-8."""
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return payload.decode("iso-8859-1")
