@@ -126,7 +126,7 @@ class Alerts(Group):
     price_change_pct: Annotated[float, Field(gt=0, le=100)] = 0.5
     spike_pct: Annotated[float, Field(gt=0, le=100)] = 1.0
     spike_lookback: PositiveDuration = timedelta(seconds=60)
-    spike_max_duration: PositiveDuration = timedelta(minutes=10)  # a longer move is cut there, and its rest is no new one
+    spike_max_duration: PositiveDuration = timedelta(minutes=10)  # a longer move is cut there
 
 
 class Limits(Group):
