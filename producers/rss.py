@@ -67,7 +67,7 @@ class Feed:
         self, website: str, url: str, settings: Rss, seen: Seen, scorer: sentiment.Scorer = sentiment.textblob
     ) -> None:
         self.name = f"{SOURCE}:{website}"
-        self.interval = settings.interval.total_seconds()
+        self.interval = settings.schedule.interval.total_seconds()  # type: ignore[union-attr]
         self._website = website
         self._url = url
         self._settings = settings

@@ -24,6 +24,7 @@ from pydantic_settings import (
 from tidemark.durations import Duration
 from tidemark.errors import UserError
 from tidemark.paths import ROOT
+from tidemark.schedules import Cron, Every, Schedule
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -49,6 +50,10 @@ class Topics(Group):
     trades: TopicName = "trades"
     tickers: TopicName = "tickers"
     articles: TopicName = "articles"
+    prices: TopicName = "prices"
+    market_sentiment: TopicName = "market-sentiment"
+    macro: TopicName = "macro"
+    heartbeats: TopicName = "heartbeats"
     alerts: TopicName = "alerts"
     dead_letters: TopicName = "dead-letters"
 
@@ -135,22 +140,61 @@ class Limits(Group):
     max_future: PositiveDuration = timedelta(hours=1)  # how far an event time may lie ahead of its arrival
 
 
-class Binance(Group):
-    """Binance spot trades, public WebSocket streams (no key)."""
+class Stream(Group):
+    """A venue's WebSocket. ``max_age``: how old a connection grows before another takes over, without a gap."""
+
+    ws_url: str
+    pairs: list[str]
+    max_age: PositiveDuration = timedelta(hours=23)
+
+
+class Poll(Group):
+    """A source that is asked on a schedule, with limits on how long it may take and how much it may send."""
+
+    schedule: Schedule
+    timeout: PositiveDuration = timedelta(seconds=20)
+    max_bytes: Annotated[int, Field(ge=1024)] = 5_000_000
+
+
+class Binance(Stream):
+    """Binance spot trades, public WebSocket streams and, for trades that were missed, REST (no key)."""
 
     ws_url: str = "wss://stream.binance.com:9443"
+    rest_url: str = "https://api.binance.com"
     pairs: list[str] = ["BTC/USDT", "ETH/USDT", "SOL/USDT", "BNB/USDT", "XRP/USDT"]
 
 
-class Kraken(Group):
+class Kraken(Stream):
     """Kraken ticker and trades, public WebSocket v2 (no key)."""
 
     ws_url: str = "wss://ws.kraken.com/v2"
     pairs: list[str] = ["BTC/USD", "ETH/USD", "SOL/USD", "XRP/USD", "ADA/USD"]
 
 
-class Rss(Group):
-    """News feeds, polled."""
+class CoinGecko(Poll):
+    """Prices of coins (symbols known to producers/coins.toml); the key is optional."""
+
+    url: str = "https://api.coingecko.com/api/v3"
+    api_key: SecretStr | None = None
+    schedule: Schedule = Every(timedelta(seconds=60))
+    coins: list[str] = [
+        *("BTC", "ETH", "USDT", "XRP", "BNB", "SOL", "USDC", "DOGE", "ADA", "TRX"),
+        *("LINK", "AVAX", "XLM", "SUI", "BCH", "LTC", "DOT", "UNI", "NEAR", "ATOM"),
+    ]
+    history: PositiveDuration = timedelta(days=7)  # what `tidemark backfill coingecko` fetches, hourly
+
+
+class CoinMarketCap(Poll):
+    """Prices of the largest coins; needs a key."""
+
+    url: str = "https://pro-api.coinmarketcap.com"
+    api_key: SecretStr | None = None
+    schedule: Schedule = Every(timedelta(minutes=2))
+    top: Annotated[int, Field(ge=1, le=5000)] = 20
+
+
+class Rss(Poll):
+    """News feeds, by the name of their website."""
 
     feeds: dict[str, str] = {
         "CoinDesk": "https://www.coindesk.com/arc/outboundfeeds/rss/",
@@ -159,15 +203,46 @@ class Rss(Group):
         "CryptoSlate": "https://cryptoslate.com/feed/",
         "Bitcoin Magazine": "https://bitcoinmagazine.com/.rss/full/",
     }
-    interval: PositiveDuration = timedelta(minutes=5)
-    timeout: PositiveDuration = timedelta(seconds=20)
-    max_bytes: Annotated[int, Field(ge=1024)] = 5_000_000
+    schedule: Schedule = Every(timedelta(minutes=5))
+
+
+class NewsApi(Poll):
+    """Articles of newsapi.org that match a query; needs a key."""
+
+    url: str = "https://newsapi.org/v2/everything"
+    api_key: SecretStr | None = None
+    query: str = "bitcoin"
+    schedule: Schedule = Every(timedelta(hours=1))
+
+
+class Fred(Poll):
+    """Economic series of the Federal Reserve Bank of St. Louis: as CSV, or with a key through its API."""
+
+    csv_url: str = "https://fred.stlouisfed.org/graph/fredgraph.csv"
+    api_url: str = "https://api.stlouisfed.org/fred/series/observations"
+    api_key: SecretStr | None = None
+    series: dict[str, str] = {"DFF": "daily", "T10Y2Y": "daily", "CPIAUCSL": "monthly", "UNRATE": "monthly"}
+    schedule: Schedule = Cron("0 6 * * *")
+
+
+class FearGreed(Poll):
+    """The Fear & Greed index of alternative.me (no key)."""
+
+    url: str = "https://api.alternative.me/fng/"
+    schedule: Schedule = Every(timedelta(minutes=5))
 
 
 class Producers(Group):
     """What all producers share."""
 
     retries: Annotated[int, Field(ge=0, le=20)] = 3  # of a failed poll: after 2, 4, 8 … seconds, with jitter
+    breaker_failures: Annotated[int, Field(ge=1)] = 5  # one after the other, and a source is left alone …
+    breaker_pause: PositiveDuration = timedelta(seconds=60)  # … for so long
+    heartbeat: PositiveDuration = timedelta(seconds=5)  # how often a stream that is well says so
+    # A source that sends only rubbish is stopped: so many bad frames in a row, or such a share of the last 1,000.
+    rubbish_run: Annotated[int, Field(ge=1)] = 100
+    rubbish_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    metrics_port: Port | None = None  # on loopback, for Prometheus; unset: no metrics
     reconnect_max: PositiveDuration = timedelta(seconds=60)  # longest pause between two tries to connect
     silence: PositiveDuration = timedelta(seconds=60)  # a stream silent for this long is opened anew
     send_timeout: PositiveDuration = timedelta(minutes=2)  # after which an unsent message is reported as lost
@@ -194,9 +269,15 @@ class Settings(BaseSettings):
     windows: Windows = Windows()
     alerts: Alerts = Alerts()
     limits: Limits = Limits()
+    # Sources: each has a module of its name in producers/sources.
     binance: Binance = Binance()
     kraken: Kraken = Kraken()
+    coingecko: CoinGecko = CoinGecko()
+    coinmarketcap: CoinMarketCap = CoinMarketCap()
     rss: Rss = Rss()
+    newsapi: NewsApi = NewsApi()
+    fred: Fred = Fred()
+    fear_greed: FearGreed = FearGreed()
     producers: Producers = Producers()
 
     @classmethod
