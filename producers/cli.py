@@ -17,6 +17,7 @@ from tidemark.settings import Settings, settings
 
 if TYPE_CHECKING:
     from producers.sink import Counts, Sink
+    from producers.source import Source
 
 Job = Callable[[], bool | None]  # ends when stopped; False: it failed
 
@@ -34,28 +35,33 @@ def register(app: typer.Typer) -> None:
 
 
 def produce(
-    names: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="binance, kraken, rss, or all.")],
+    names: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="binance, kraken, rss … or all.")],
     pairs: Annotated[str | None, typer.Option(help="Pairs of the exchanges, such as BTC/USD,ETH/USD.")] = None,
-    once: Annotated[bool, typer.Option("--once", help="Poll once and end (rss).")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Poll once, now, and end.")] = False,
 ) -> None:
     """Send what the SOURCEs publish to Kafka until stopped (Ctrl-C)."""
-    from producers import runloop, sources
+    from producers import runloop
+    from producers.health import Health
+    from producers.source import StreamSource
     from tidemark import logs
 
-    chosen = _chosen(names, once)
     wanted = _pairs(pairs)
     config = settings()
     logs.configure(config)
+    parts = _sources(names, config, wanted, once)
     stop = runloop.stop_on_signals()
     sink = _kafka(config)
     limits = config.producers
+    if limits.metrics_port:
+        _serve_metrics(limits.metrics_port)
+    seen = runloop.Seen()
     jobs: dict[str, Job] = {}
-    for name in chosen:
-        if name in sources.STREAMS:
-            jobs[name] = partial(runloop.run_stream, sources.stream(name, config, wanted), sink, stop, limits)
+    for source in parts:
+        health = Health(source.name, config)
+        if isinstance(source, StreamSource):
+            jobs[source.name] = partial(runloop.run_stream, source, sink, stop, limits, health)
         else:
-            for feed in sources.polls(config):
-                jobs[feed.name] = partial(runloop.run_poll, feed, sink, stop, limits, once)
+            jobs[source.name] = partial(runloop.run_poll, source, sink, stop, limits, health, seen, once=once)
     failed = _run(jobs)
     _close(sink)
     Console(stderr=True).print(_counted(sink.counts))
@@ -64,7 +70,7 @@ def produce(
 
 
 def record(
-    source: Annotated[str, typer.Argument(help="binance or kraken.")],
+    source: Annotated[str, typer.Argument(help="Any source but the simulator.")],
     file: Annotated[Path, typer.Argument(help="Appended to, one JSON a line.", dir_okay=False)],
     seconds: Annotated[float | None, typer.Option(min=0, help="End after this time; else on Ctrl-C.")] = None,
     pairs: Annotated[str | None, typer.Option(help="Pairs, such as BTC/USD,ETH/USD.")] = None,
@@ -76,14 +82,21 @@ def record(
 
     config = settings()
     logs.configure(config)
-    stream = sources.stream(source, config, _pairs(pairs))
-    count = recorder.record(stream, file, runloop.stop_on_signals(), config.producers, seconds)
+    parts = sources.make(source, config, _pairs(pairs))
+    stop = runloop.stop_on_signals()
+    count = 0
+
+    def one(part: Source) -> None:
+        nonlocal count
+        count += recorder.record(part, file, stop, config, seconds)
+
+    _run({part.name: partial(one, part) for part in parts})
     Console(stderr=True).print(f"{count} frames written to {file}")
 
 
 def replay(
     file: Annotated[Path, typer.Argument(help="A recording, or raw frames one JSON a line.", dir_okay=False)],
-    source: Annotated[str | None, typer.Option(help="Whose raw frames: binance or kraken.")] = None,
+    source: Annotated[str | None, typer.Option(help="Whose raw frames they are, such as kraken.")] = None,
     speed: Annotated[str, typer.Option(help="max, or 1 for real time, 10 for ten times that …")] = "max",
     shift: Annotated[
         str | None, typer.Option(help="Move the times: now, a time like 2026-01-31T12:00:00Z, or -7d.")
@@ -96,10 +109,10 @@ def replay(
     from producers import runloop, sources
     from tidemark import logs
 
-    if source is not None:
-        sources.parser(source)
     pace = _speed(speed)
     config = settings()
+    if source is not None:
+        sources.parser(source, config)
     logs.configure(config)
     stop = runloop.stop_on_signals()
     sink = _kafka(config)
@@ -109,23 +122,36 @@ def replay(
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task("replay", total=None)
             summary = player.replay(
-                file, sink, stop, source=source, speed=pace, shift=shift, progress=lambda: bar.advance(task)
+                file, sink, stop, config, source=source, speed=pace, shift=shift, progress=lambda: bar.advance(task)
             )
     finally:
         _close(sink)
     Console().print(f"{summary.frames} frames, {summary.noise} of them noise; {_counted(sink.counts)}", soft_wrap=True)
 
 
-def _chosen(names: list[str], once: bool) -> list[str]:
+def _sources(names: list[str], config: Settings, pairs: list[str] | None, once: bool) -> list[Source]:
     from producers import sources
 
-    chosen = list(sources.NAMES) if "all" in names else list(dict.fromkeys(names))
-    for name in chosen:
-        if name not in sources.NAMES:
-            raise UserError(f"{name!r} is not a source.", f"Sources: {', '.join(sources.NAMES)}, or all.")
-    if once and (streams := [name for name in chosen if name in sources.STREAMS]):
+    if once and (streams := [name for name in names if name in sources.STREAMS]):
         raise UserError(f"--once is for polled sources; {' and '.join(streams)} never ends.")
-    return chosen
+    if "all" not in names:
+        return [source for name in dict.fromkeys(names) for source in sources.make(name, config, pairs)]
+    found: list[Source] = []
+    for name in sources.POLLS if once else sources.NAMES:
+        try:
+            found += sources.make(name, config, pairs)
+        except UserError as error:  # noqa: PERF203 - all that can be: without a key there is nothing to fetch
+            Console(stderr=True).print(f"Without {name}: {error}")
+    return found
+
+
+def _serve_metrics(port: int) -> None:
+    from prometheus_client import start_http_server
+
+    try:
+        start_http_server(port, addr="127.0.0.1")
+    except OSError as error:
+        raise UserError(f"Port {port} is taken: {error.strerror}.", "Set producers.metrics_port to another.") from None
 
 
 def _pairs(text: str | None) -> list[str] | None:

@@ -9,6 +9,7 @@ a second replay gives the same messages.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -21,10 +22,12 @@ import orjson
 
 from producers import contract, sources
 from producers.message import BadFrame, Message
-from producers.runloop import now_millis
+from producers.runloop import deliver, now_millis, parsed
 from producers.sink import Sink
+from producers.source import Parser
 from tidemark.durations import parse_duration
 from tidemark.errors import UserError
+from tidemark.settings import Settings
 
 _EARLIEST: int = contract.bound("trades", "event_time", "minimum")
 
@@ -69,6 +72,8 @@ def _line(text: bytes, source: str | None, path: Path) -> Line:
     match content:
         case {"received": int(received), "source": str(name), "frame": str(frame)}:
             return Line(frame, name, received)
+        case {"received": int(received), "source": str(name), "frame_base64": str(frame)}:
+            return Line(base64.b64decode(frame), name, received)
     if source is None:
         raise UserError(f"{path} holds raw frames.", f"Say whose: --source {' or --source '.join(sources.STREAMS)}.")
     return Line(text, source, None)
@@ -77,38 +82,40 @@ def _line(text: bytes, source: str | None, path: Path) -> Line:
 class _Player:
     """Parses the lines of a file with one parser per source, and keeps the file's clock."""
 
-    def __init__(self, clock: int) -> None:
+    def __init__(self, clock: int, settings: Settings) -> None:
         self.clock = clock
-        self._parsers: dict[str, sources.Parser] = {}
+        self._settings = settings
+        self._parsers: dict[str, Parser] = {}
 
-    def parse(self, line: Line) -> tuple[list[Message], BadFrame | None]:
+    def parse(self, line: Line) -> list[Message | BadFrame]:
         """Return the messages of ``line``, and what was wrong with it."""
         if line.source not in self._parsers:
-            self._parsers[line.source] = sources.parser(line.source)
+            self._parsers[line.source] = sources.parser(line.source, self._settings)
         arrival = self.clock if line.received is None else line.received
-        bad = None
-        try:
-            messages = self._parsers[line.source](line.frame, arrival)
-        except BadFrame as error:
-            bad, messages = error, list(error.good)
+        results = parsed(self._parsers[line.source], line.frame, arrival)
+        messages = _messages(results)
         if line.received is not None:
             self.clock = line.received
         else:
             now = now_millis()  # a time in the future is a fault of its message, not the file's time
             self.clock = max([self.clock, *(m.value["event_time"] for m in messages if m.value["event_time"] <= now)])
             for message in messages:
-                message.value["ingest_time"] = self.clock
-        return messages, bad
+                if "ingest_time" in message.value:
+                    message.value["ingest_time"] = self.clock
+        return results
 
 
-def first_times(lines: Iterator[Line]) -> tuple[int, int] | None:
+def _messages(results: list[Message | BadFrame]) -> list[Message]:
+    return [result for result in results if isinstance(result, Message)]
+
+
+def first_times(lines: Iterator[Line], settings: Settings) -> tuple[int, int] | None:
     """Return when the first message with a plausible time arrived and its event time, both epoch ms; None
     where there is no such message.
     """
-    player = _Player(0)  # what has no time of its own in a raw file gets one near 0 and does not count
+    player = _Player(0, settings)  # what has no time of its own in a raw file gets one near 0 and does not count
     for line in lines:
-        messages, _ = player.parse(line)
-        for message in messages:
+        for message in _messages(player.parse(line)):
             if _EARLIEST <= message.value["event_time"] <= now_millis():
                 return player.clock, message.value["event_time"]
     return None
@@ -143,6 +150,7 @@ def replay(
     path: Path,
     sink: Sink,
     stop: Event,
+    settings: Settings,
     *,
     source: str | None = None,
     speed: float | None = None,
@@ -155,26 +163,24 @@ def replay(
     :func:`shift_millis` takes; None keeps the original times. What cannot be parsed becomes a dead letter.
     ``progress`` is called after each frame. Raises UserError where the file or the shift is not usable.
     """
-    start = first_times(read(path, source))
+    start = first_times(read(path, source), settings)
     clock, first = start or (now_millis(), now_millis())
     delta = 0 if shift is None else shift_millis(shift, first)
-    player = _Player(clock)
+    player = _Player(clock, settings)
     began = monotonic()
     summary = Summary()
     for line in read(path, source):
-        messages, bad = player.parse(line)
+        results = player.parse(line)
         if speed is not None:
             stop.wait(max(0.0, (player.clock - clock) / 1000 / speed - (monotonic() - began)))
         if stop.is_set():
             break
         summary.frames += 1
-        if bad is not None:
-            sink.dead_letter(bad.topic, line.frame, bad.code, bad.detail)
-        elif not messages:
-            summary.noise += 1
-        for message in messages:
-            message.value["event_time"] += delta
-            message.value["ingest_time"] += delta
-            sink.send(message)
+        summary.noise += not results
+        for message in _messages(results):
+            for name in ("event_time", "ingest_time"):
+                if name in message.value:
+                    message.value[name] += delta
+        deliver(results, sink)
         progress()
     return summary

@@ -1,50 +1,29 @@
-"""What keeps every source running: connect, read, retry, notice silence, stop in order."""
+"""What carries every source to Kafka: reads it, parses, sends, notes how it is, and stops in good order."""
 
 from __future__ import annotations
 
-import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from threading import Event
+from collections import OrderedDict
+from collections.abc import Iterable
+from threading import Event, Lock, Thread
 from types import FrameType
 
 import structlog
-import tenacity
-import websocket
 
+from producers.connection import frames
+from producers.health import Health, RubbishError
 from producers.message import BadFrame, Message, PollError
+from producers.missed import Backfill, Sequences
+from producers.polling import bodies
 from producers.sink import Sink
-from producers.sources import Parser, PollSource, StreamSource
+from producers.source import Parser, PollSource, StreamSource
 from tidemark.settings import Producers
 
 log = structlog.get_logger(__name__)
 
-_CONNECT_TIMEOUT = 10.0  # seconds
-_TICK = 0.5  # seconds between two looks at the stop flag while nothing arrives
-_PING = 20.0  # seconds
 _REPORT = 60.0  # seconds
-
-
-class DisconnectedError(Exception):
-    """The connection ended or could not be made."""
-
-
-class _Backoff:
-    """Pauses of about 1, 2, 4 … seconds up to a longest one, jittered; from the start once data came."""
-
-    def __init__(self, longest: float) -> None:
-        self._longest = longest
-        self._failures = 0
-
-    def healthy(self) -> None:
-        self._failures = 0
-
-    def __call__(self, _: tenacity.RetryCallState) -> float:
-        pause = min(self._longest, 2.0 ** min(self._failures, 30))
-        self._failures += 1
-        return pause * random.uniform(0.5, 1)  # noqa: S311
+_REMEMBERED = 50_000  # messages; the feeds hold a few hundred articles
 
 
 def stop_on_signals() -> Event:
@@ -69,141 +48,133 @@ def now_millis() -> int:
     return time.time_ns() // 1_000_000
 
 
-def deliver(frame: str | bytes, received: int, parse: Parser, sink: Sink) -> int:
-    """Parse one frame and send what is in it; what cannot be parsed becomes a dead letter. Return the
-    messages sent.
+class Seen:
+    """Remembers what polls have brought, the newest up to a bound. Shared by all polled sources of a process, so that
+    an article in two feeds is one.
     """
+
+    def __init__(self, size: int = _REMEMBERED) -> None:
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._size = size
+        self._lock = Lock()
+
+    def add(self, one: str) -> bool:
+        """Remember ``one``; return whether it is new."""
+        with self._lock:
+            if one in self._known:
+                self._known.move_to_end(one)
+                return False
+            self._known[one] = None
+            if len(self._known) > self._size:
+                self._known.popitem(last=False)
+            return True
+
+    def add_result(self, result: Message | BadFrame) -> bool:
+        """Remember a message, however often it is fetched, or what was wrong with an answer; return whether it is new.
+
+        An article is known by its id, whatever its title is now; of others every change is new.
+        """
+        if isinstance(result, BadFrame):
+            return self.add(f"bad {result.topic} {result.original}")
+        if result.topic == "articles":
+            return self.add(f"articles {result.key}")
+        content = {name: value for name, value in result.value.items() if name != "ingest_time"}
+        return self.add(f"{result.topic} {content}")
+
+
+def parsed(parse: Parser, frame: str | bytes, received: int) -> list[Message | BadFrame]:
+    """Return what is in a frame; what cannot be parsed as a BadFrame with its original."""
     try:
-        messages: tuple[Message, ...] = tuple(parse(frame, received))
+        return list(parse(frame, received))
     except BadFrame as bad:
-        messages = bad.good
-        sink.dead_letter(bad.topic, bad.original or frame, bad.code, bad.detail)
-    for message in messages:
-        sink.send(message)
-    return len(messages)
+        if bad.original is None:
+            bad.original = frame if isinstance(frame, str) else frame.decode("utf-8", "backslashreplace")
+        return [*bad.good, bad]
 
 
-def run_stream(source: StreamSource, sink: Sink, stop: Event, limits: Producers) -> None:
-    """Read ``source`` into ``sink`` until ``stop`` is set, connecting anew as often as it takes."""
-    count = messages = 0
-    reported = time.monotonic()
-    for frame, received in frames(source, stop, limits):
-        count += 1
-        messages += deliver(frame, received, source.parse, sink)
-        if time.monotonic() - reported > _REPORT:
-            reported = time.monotonic()
-            log.info("progress", source=source.name, frames=count, messages=messages)
-    log.info("stopped", source=source.name, frames=count, messages=messages)
-
-
-def frames(source: StreamSource, stop: Event, limits: Producers) -> Iterator[tuple[str, int]]:
-    """Yield every text frame of ``source`` with the epoch ms it arrived at, over as many connections as it
-    takes.
-
-    A connection that cannot be made, ends, or is silent for ``limits.silence`` is followed by another, after
-    a pause that grows up to ``limits.reconnect_max``. Ends once ``stop`` is set.
-    """
-    backoff = _Backoff(limits.reconnect_max.total_seconds())
-    silence = limits.silence.total_seconds()
-
-    def pause(state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        log.warning("reconnecting", source=source.name, after=str(error), pause_s=round(state.upcoming_sleep, 1))
-
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(DisconnectedError),
-        wait=backoff,
-        sleep=tenacity.sleep_using_event(stop),
-        before_sleep=pause,
-    )
-    for attempt in retrying:
-        with attempt:
-            if stop.is_set():
-                return
-            for received_frame in _session(source, stop, silence):
-                backoff.healthy()
-                yield received_frame
-
-
-def _session(source: StreamSource, stop: Event, silence: float) -> Iterator[tuple[str, int]]:
-    """Yield the frames of one connection until ``stop`` is set. Raises DisconnectedError where it ends
-    otherwise.
-    """
-    try:
-        connection = websocket.create_connection(source.url, timeout=_CONNECT_TIMEOUT, enable_multithread=False)
-    except (websocket.WebSocketException, OSError, ValueError) as error:
-        raise DisconnectedError(f"cannot connect to {source.url}: {error}") from None
-    with closing(connection):
-        log.info("connected", source=source.name, url=source.url)
-        try:
-            for request in source.subscriptions:
-                connection.send(request)
-            connection.settimeout(min(_TICK, silence))
-            heard = pinged = time.monotonic()
-            while not stop.is_set():
-                try:
-                    frame = connection.recv()
-                except websocket.WebSocketTimeoutException:
-                    frame = None
-                now = time.monotonic()
-                if frame:
-                    heard = now
-                    yield (
-                        frame if isinstance(frame, str) else frame.decode("utf-8", "backslashreplace"),
-                        now_millis(),
-                    )
-                elif frame == "" and not connection.connected:
-                    raise DisconnectedError("closed by the other side")
-                elif now - heard > silence:
-                    raise DisconnectedError(f"silent for {silence:g} s")
-                if now - pinged > _PING:
-                    connection.ping()
-                    pinged = now
-        except (websocket.WebSocketException, OSError) as error:
-            raise DisconnectedError(f"{type(error).__name__}: {error}") from None
-
-
-def run_poll(source: PollSource, sink: Sink, stop: Event, limits: Producers, once: bool = False) -> bool:
-    """Poll ``source`` into ``sink`` every interval until ``stop`` is set, or ``once``; return whether the
-    last poll succeeded. A failed poll is tried again after about 2, 4, 8 … s, or when the server says; then
-    at the next interval.
-    """
-    while True:
-        succeeded = True
-        try:
-            results = _poll(source, stop, limits)
-        except PollError as error:
-            succeeded = False
-            log.error("poll_failed", source=source.name, reason=str(error))  # noqa: TRY400 - no fault of ours
+def deliver(results: Iterable[Message | BadFrame], sink: Sink) -> tuple[int, int]:
+    """Send messages, and what is none as dead letters; return how many of each there were."""
+    sent = dead = 0
+    for result in results:
+        if isinstance(result, BadFrame):
+            sink.dead_letter(result.topic, result.original or "", result.code, result.detail)
+            dead += 1
+        elif sink.send(result):
+            sent += 1
         else:
-            for result in results:
-                if isinstance(result, Message):
-                    sink.send(result)
-                else:
-                    sink.dead_letter(result.topic, result.original or "", result.code, result.detail)
-            log.info("polled", source=source.name, new=len(results))
-        if once or stop.wait(source.interval):
-            return succeeded or not once
+            dead += 1
+    return sent, dead
 
 
-def _poll(source: PollSource, stop: Event, limits: Producers) -> list[Message | BadFrame]:
-    growing = tenacity.wait_exponential(multiplier=2) + tenacity.wait_random(0, 1)
+def run_stream(source: StreamSource, sink: Sink, stop: Event, limits: Producers, health: Health) -> bool:
+    """Read ``source`` into ``sink`` until ``stop`` is set; return False where it was stopped for sending rubbish."""
+    count = 0
+    reported = beat = time.monotonic()
+    sequences = backfill = None
+    if source.fetch_missed is not None:
+        sequences = Sequences(health.state.last_ids)
+        backfill = Backfill(source.fetch_missed, sink, stop, health, limits)
+        Thread(target=backfill.run, name=f"{source.name} backfill", daemon=True).start()
+    try:
+        for frame in frames(source, stop, limits, health):
+            if frame is not None:
+                count += 1
+                results = parsed(source.parse, frame, now_millis())
+                if sequences and backfill:
+                    for gap in sequences.gaps(result for result in results if isinstance(result, Message)):
+                        backfill.add(gap)
+                health.delivered(*deliver(results, sink))
+            now = time.monotonic()
+            if now - beat > limits.heartbeat.total_seconds():
+                beat = now
+                sink.heartbeat(source.name, source.topics, now_millis())
+            if now - reported > _REPORT:
+                reported = now
+                log.info("progress", source=source.name, frames=count, messages=health.state.messages)
+    except RubbishError as error:
+        return _stopped_for(error, health)
+    log.info("stopped", source=source.name, frames=count, messages=health.state.messages)
+    health.note(state="stopped")
+    return True
 
-    def wait(state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, PollError) else None
-        return growing(state) if asked is None else min(asked, source.interval)
 
-    def report(state: tenacity.RetryCallState) -> None:
-        reason = state.outcome.exception() if state.outcome else None
-        log.warning("poll_retry", source=source.name, reason=str(reason), pause_s=round(state.upcoming_sleep, 1))
+def run_poll(
+    source: PollSource,
+    sink: Sink,
+    stop: Event,
+    limits: Producers,
+    health: Health,
+    seen: Seen,
+    *,
+    once: bool = False,
+) -> bool:
+    """Poll ``source`` into ``sink`` when it is due until ``stop`` is set, or ``once``; return False where that one
+    poll failed, or the source was stopped for sending rubbish.
+    """
+    bad = False
+    try:
+        for body in bodies(source, stop, limits, health, once=once):
+            asked = now_millis()
+            sent = 0
+            if body is not None:
+                results = parsed(source.parse, body, asked)
+                bad = any(isinstance(result, BadFrame) for result in results)
+                sent, dead = deliver([result for result in results if seen.add_result(result)], sink)
+                if not bad:
+                    source.request.accept()
+                health.delivered(sent, dead)
+            sink.heartbeat(source.name.partition(":")[0], source.topics, asked)
+            log.info("polled", source=source.name, new=sent)
+    except RubbishError as error:
+        return _stopped_for(error, health)
+    except PollError:
+        return False
+    finally:
+        health.note(state="stopped")
+    return not (once and bad)
 
-    poll: Callable[[], list[Message | BadFrame]] = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(PollError),
-        stop=tenacity.stop_any(tenacity.stop_after_attempt(1 + limits.retries), tenacity.stop_when_event_set(stop)),
-        wait=wait,
-        sleep=tenacity.sleep_using_event(stop),
-        before_sleep=report,
-        reraise=True,
-    ).wraps(source.poll)
-    return poll()
+
+def _stopped_for(error: RubbishError, health: Health) -> bool:
+    log.error("stopped_for_rubbish", source=health.source, reason=str(error))
+    health.note(state="stopped", error=f"stopped: {error}")
+    return False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypedDict
 
+from tidemark.settings import Settings
+
 Scorer = Callable[[str], float]  # text to polarity, -1 (bad) to 1 (good)
 
 POSITIVE_ABOVE = 0.6
@@ -24,6 +26,11 @@ def textblob(text: str) -> float:
     from textblob import TextBlob  # imports nltk: a second, which only news pays
 
     return float(TextBlob(text).sentiment.polarity)
+
+
+def scorer(settings: Settings) -> Scorer:
+    """Return the scorer that the settings choose."""
+    return textblob
 
 
 def score(text: str, scorer: Scorer = textblob) -> Sentiment:

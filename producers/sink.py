@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
@@ -26,6 +27,10 @@ _MAX_ORIGINAL = 150_000
 # kafka-python has no bound on what it buffers; this many unacknowledged messages are at most some 50 MB.
 _MAX_IN_FLIGHT = 100_000
 _LOG_EVERY = 10.0  # seconds: an outage fails thousands of messages
+
+
+Headers = Sequence[tuple[str, bytes]]
+BACKFILL: Headers = (("backfill", b"1"),)  # of messages that were missed, and fetched afterwards
 
 
 class SendError(Exception):
@@ -53,10 +58,15 @@ class Sink(Protocol):
 
     counts: Counts
 
-    def send(self, message: Message) -> None:
-        """Send ``message``, or a dead letter with the reason where it breaks its contract."""
+    def send(self, message: Message, *, backfill: bool = False) -> bool:
+        """Send ``message`` and return True, or a dead letter with the reason where it breaks its contract and return
+        False. ``backfill`` marks one that was fetched after it had been missed.
+        """
 
-    def send_bytes(self, topic: str, key: str | None, payload: bytes) -> None:
+    def heartbeat(self, source: str, topics: Iterable[str], at: int) -> None:
+        """Say that ``source`` was well at ``at`` (epoch ms): what it had for ``topics`` until then has been sent."""
+
+    def send_bytes(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
         """Send ``payload`` unchecked to the logical ``topic``."""
 
     def dead_letter(self, topic: str, original: str | bytes, code: str, detail: str) -> None:
@@ -78,10 +88,16 @@ class _CheckedSink:
         self._topics: dict[str, str] = settings.topics.model_dump()
         self._max_future = settings.limits.max_future
 
-    def _put(self, topic: str, key: str | None, payload: bytes) -> None:
+    def _put(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
         raise NotImplementedError
 
-    def send(self, message: Message) -> None:
+    def heartbeat(self, source: str, topics: Iterable[str], at: int) -> None:
+        for topic in topics:
+            value = {"source": source, "topic": topic, "event_time": at}
+            contract.check("heartbeats", value, self._max_future)
+            self._put("heartbeats", source, contract.encode(value))  # not counted: nobody's message
+
+    def send(self, message: Message, *, backfill: bool = False) -> bool:
         try:
             contract.check(message.topic, message.value, self._max_future)
             payload = contract.encode(message.value)
@@ -90,12 +106,14 @@ class _CheckedSink:
         except TypeError as error:
             self.dead_letter(message.topic, _text(message.value), "invalid_field", str(error))
         else:
-            self.send_bytes(message.topic, message.key, payload)
+            self.send_bytes(message.topic, message.key, payload, BACKFILL if backfill else ())
+            return True
+        return False
 
-    def send_bytes(self, topic: str, key: str | None, payload: bytes) -> None:
+    def send_bytes(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
         with self._lock:
             self.counts.sent[topic] += 1
-        self._put(topic, key, payload)
+        self._put(topic, key, payload, headers)
 
     def dead_letter(self, topic: str, original: str | bytes, code: str, detail: str) -> None:
         if isinstance(original, str):
@@ -125,15 +143,22 @@ def _text(value: Any) -> str:
 
 class MemorySink(_CheckedSink):
     """Keeps everything in memory: ``messages`` (decoded), ``dead_letters`` (values) and ``payloads`` (as on
-    the wire).
+    the wire) of both, how many of the messages were ``backfilled``, and ``heartbeats`` (values).
     """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.payloads: list[tuple[str, str | None, bytes]] = []
+        self.heartbeats: list[dict[str, Any]] = []
+        self.backfilled = 0
 
-    def _put(self, topic: str, key: str | None, payload: bytes) -> None:
+    def _put(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
+        if topic == "heartbeats":
+            self.heartbeats.append(json.loads(payload))
+            return
         self.payloads.append((topic, key, payload))
+        if headers == BACKFILL:
+            self.backfilled += 1
 
     @property
     def messages(self) -> list[Message]:
@@ -200,11 +225,12 @@ class KafkaSink(_CheckedSink):
         finally:
             chatter.setLevel(level)
 
-    def _put(self, topic: str, key: str | None, payload: bytes) -> None:
+    def _put(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
         try:
             if self._handed - self._settled >= _MAX_IN_FLIGHT:
                 self._producer.flush(self._timeout)
-            future = self._producer.send(self._topics[topic], payload, key.encode() if key is not None else None)
+            key_bytes = key.encode() if key is not None else None
+            future = self._producer.send(self._topics[topic], payload, key_bytes, headers=list(headers))
         except self._too_large as error:
             with self._lock:
                 self.counts.sent[topic] -= 1

@@ -148,15 +148,20 @@ class Stream(Group):
     max_age: PositiveDuration = timedelta(hours=23)
 
 
-class Poll(Group):
-    """A source that is asked on a schedule, with limits on how long it may take and how much it may send."""
+class Answers(Group):
+    """Limits on what a server answers: how long it may take, and how much it may send."""
 
-    schedule: Schedule
     timeout: PositiveDuration = timedelta(seconds=20)
     max_bytes: Annotated[int, Field(ge=1024)] = 5_000_000
 
 
-class Binance(Stream):
+class Poll(Answers):
+    """A source that is asked on a schedule."""
+
+    schedule: Schedule
+
+
+class Binance(Stream, Answers):
     """Binance spot trades, public WebSocket streams and, for trades that were missed, REST (no key)."""
 
     ws_url: str = "wss://stream.binance.com:9443"
@@ -242,6 +247,7 @@ class Producers(Group):
     # A source that sends only rubbish is stopped: so many bad frames in a row, or such a share of the last 1,000.
     rubbish_run: Annotated[int, Field(ge=1)] = 100
     rubbish_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    backfill_max: Annotated[int, Field(ge=0)] = 50_000  # trades of one gap that are fetched at once
     metrics_port: Port | None = None  # on loopback, for Prometheus; unset: no metrics
     reconnect_max: PositiveDuration = timedelta(seconds=60)  # longest pause between two tries to connect
     silence: PositiveDuration = timedelta(seconds=60)  # a stream silent for this long is opened anew

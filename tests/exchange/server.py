@@ -21,6 +21,7 @@ from pathlib import Path
 from threading import Condition, Event, Thread
 from types import TracebackType
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
@@ -66,7 +67,9 @@ class ExchangeServer:
     The frames of an exchange are one tape: a connection that is cut after ``cut_after[i]`` frames (the i-th
     connection; not cut where the list has ended) leaves the rest to the next. After the tape the connection
     stays open, Kraken's with heartbeats. The last reply of a feed is repeated. ``pace`` is the pause between
-    frames, in seconds.
+    frames, in seconds. ``history`` has by market what Binance's old trade lookup gives.
+    ``live`` plays the tapes from the first connection on, whoever listens, as a real exchange does: a connection gets
+    what comes after it was made, and what comes while there is none is missed.
     """
 
     def __init__(
@@ -76,6 +79,8 @@ class ExchangeServer:
         feeds: dict[str, list[Reply]] | None = None,
         cut_after: Sequence[int] = (),
         pace: float = 0.0,
+        history: dict[str, list[dict[str, Any]]] | None = None,
+        live: bool = False,
     ) -> None:
         self.connections: Counter[str] = Counter()
         self.requests: list[Any] = []  # what clients said: paths of Binance streams, Kraken's decoded requests
@@ -85,6 +90,9 @@ class ExchangeServer:
         self._feeds = {path: list(replies) for path, replies in (feeds or {}).items()}
         self._cuts = {"binance": list(cut_after), "kraken": list(cut_after)}
         self._pace = pace
+        self._history = history or {}
+        self._live = live
+        self._on_air: set[str] = set()
         self._changed = Condition()
         self._stopped = Event()
         self._threads: list[Thread] = []
@@ -174,6 +182,10 @@ class ExchangeServer:
         with self._changed:
             self.connections[exchange] += 1
             self._changed.notify_all()
+            if self._live and exchange not in self._on_air:
+                self._on_air.add(exchange)
+                Thread(target=self._broadcast, args=(exchange,), daemon=True).start()
+            position = self._played[exchange]
         cuts = self._cuts[exchange]
         left = cuts.pop(0) if cuts else None
         beat = time.monotonic() + _HEARTBEAT
@@ -183,31 +195,53 @@ class ExchangeServer:
                 connection.socket.shutdown(socket.SHUT_WR)
                 return
             with self._changed:
-                if self._played[exchange] >= len(tape):
+                end = self._played[exchange] if self._live else len(tape)
+                if not self._live:
+                    position = self._played[exchange]
+                if position >= end:
                     self._changed.wait(_HEARTBEAT)
-                frame = tape[self._played[exchange]] if self._played[exchange] < len(tape) else None
+                frame = tape[position] if position < end else None
             if frame is None:
                 if exchange == "kraken" and time.monotonic() >= beat:
                     connection.send('{"channel":"heartbeat"}')
                     beat = time.monotonic() + _HEARTBEAT
                 continue
             connection.send(frame)
+            position += 1
+            if left is not None:
+                left -= 1
+            if self._live:
+                continue
             with self._changed:
                 self._played[exchange] += 1
                 self._changed.notify_all()
-            if left is not None:
-                left -= 1
             if self._pace:
                 time.sleep(self._pace)
+
+    def _broadcast(self, exchange: str) -> None:
+        tape = self._tapes[exchange]
+        while not self._stopped.wait(self._pace):
+            with self._changed:
+                if self._played[exchange] < len(tape):
+                    self._played[exchange] += 1
+                    self._changed.notify_all()
+
+    def _old_trades(self, query: str) -> Reply:
+        asked = dict(parse_qsl(query))
+        trades = [t for t in self._history.get(asked["symbol"], []) if t["id"] >= int(asked["fromId"])]
+        return Reply(json.dumps(trades[: int(asked["limit"])]))
 
     def _feed_handler(self) -> type[BaseHTTPRequestHandler]:
         exchange = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                with exchange._changed:
-                    replies = exchange._feeds.get(self.path, [Reply(status=404)])
-                    reply = replies.pop(0) if len(replies) > 1 else replies[0]
+                if self.path.startswith("/api/v3/historicalTrades?"):
+                    reply = exchange._old_trades(urlsplit(self.path).query)
+                else:
+                    with exchange._changed:
+                        replies = exchange._feeds.get(self.path, [Reply(status=404)])
+                        reply = replies.pop(0) if len(replies) > 1 else replies[0]
                 body = reply.body.encode()
                 tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
                 status = reply.status

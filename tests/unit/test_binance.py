@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import binance, contract
+from producers import contract
 from producers.message import BadFrame, Message
+from producers.sources import binance
 from tests.captures import captures
 from tests.exchange.server import binance_frames
 

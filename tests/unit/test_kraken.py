@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers import contract
-from producers.kraken import KrakenParser, subscriptions
 from producers.message import BadFrame, Message
+from producers.sources.kraken import KrakenParser, subscriptions
 from tests.captures import captures
 from tests.unit.test_binance import ANYTHING
 

@@ -12,12 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import contract, rss
+from producers import contract, sources
+from producers.http import retry_after
 from producers.message import BadFrame, Message, PollError
-from producers.rss import Feed, Seen, canonical_url, plain_text, retry_after
+from producers.runloop import Seen, parsed
+from producers.source import PollSource
+from producers.sources import rss
+from producers.sources.rss import canonical_url, plain_text
 from tests.exchange.server import ExchangeServer, Reply
 from tests.exchange.server import rss as feed_of
-from tidemark.settings import Rss
+from tidemark.settings import load
 
 NOW = 1_763_700_000_000
 PUBLISHED = datetime(2025, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -109,8 +113,8 @@ def test_an_incomplete_entry_is_kept_as_bad_and_its_neighbour_passes(item: Any, 
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><body>Moved</body></html>", b"\x00\xff", b"{}", b"/etc/passwd"])
-def test_what_is_no_feed_fails_the_poll(body: bytes) -> None:
-    with pytest.raises(PollError):
+def test_what_is_no_feed_is_a_bad_frame(body: bytes) -> None:
+    with pytest.raises(BadFrame, match="not an RSS or Atom feed"):
         list(rss.parse(body, "News", 1))
 
 
@@ -120,15 +124,10 @@ def test_no_feed_crashes_the_parser(body: bytes, title: str, link: str, summary:
     fields = (text.replace("]]>", "") for text in (title, link, summary))
     entry = feed_of((*fields, PUBLISHED)).encode("utf-8", "replace")  # type: ignore[arg-type]
     for feed in (body, entry, entry[: len(body) * 20]):
-        with suppress(PollError):
+        with suppress(BadFrame):
             for result in rss.parse(feed, "News", NOW, lambda _: 0.0):
                 if isinstance(result, Message):
                     contract.check("articles", result.value)
-
-
-@pytest.fixture
-def settings() -> Rss:
-    return Rss(timeout="5s", max_bytes=100_000)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -144,31 +143,39 @@ def server() -> Iterator[ExchangeServer]:
         yield running
 
 
-def test_the_same_article_is_one_in_every_feed_and_under_any_title(server: ExchangeServer, settings: Rss) -> None:
+def feeds(**urls: str) -> list[PollSource]:
+    """Return the feeds of ``urls``, with tight limits."""
+    made = sources.make("rss", load(rss={"feeds": urls, "timeout": "5s", "max_bytes": 100_000}))
+    return [source for source in made if isinstance(source, PollSource)]
+
+
+def fetched(feed: PollSource, seen: Seen) -> list[str]:
+    """Return the titles of the new articles, as the run loop takes them."""
+    body = feed.request.get()
+    results = [] if body is None else parsed(feed.parse, body, NOW)
+    feed.request.accept()
+    return [r.value["title"] for r in results if isinstance(r, Message) and seen.add_result(r)]
+
+
+def test_the_same_article_is_one_in_every_feed_and_under_any_title(server: ExchangeServer) -> None:
     seen = Seen()
-    one, two = (Feed(name, f"{server.http_url}/{name}", settings, seen) for name in ("one", "two"))
-    assert [m.key[:4] for m in one.poll() if isinstance(m, Message)] == [
-        hashlib.sha256(b"https://news.test/a").hexdigest()[:4]
-    ]
-    assert one.poll() == []  # unchanged
-    assert one.poll() == []  # edited
-    assert [m.value["title"] for m in two.poll() if isinstance(m, Message)] == ["Second"]
+    one, two = feeds(one=f"{server.http_url}/one", two=f"{server.http_url}/two")
+    assert fetched(one, seen) == ["Bitcoin soars"]
+    assert fetched(one, seen) == []  # unchanged
+    assert fetched(one, seen) == []  # edited
+    assert fetched(two, seen) == ["Second"]
     assert server.hits == [("/one", 200), ("/one", 304), ("/one", 200), ("/two", 200)]
 
 
-def test_failures_say_what_happened(server: ExchangeServer, settings: Rss) -> None:
-    busy = Feed("busy", f"{server.http_url}/busy", settings, Seen())
+def test_failures_say_what_happened(server: ExchangeServer) -> None:
+    names = ("busy", "none", "long")
+    busy, none, long, down = feeds(**{name: f"{server.http_url}/{name}" for name in names}, down="http://127.0.0.1:1/")
     with pytest.raises(PollError, match="429") as caught:
-        busy.poll()
+        busy.request.get()
     assert caught.value.retry_after == 7
-    with pytest.raises(PollError, match="500"):
-        busy.poll()
-    with pytest.raises(PollError, match="404"):
-        Feed("none", f"{server.http_url}/none", settings, Seen()).poll()
-    with pytest.raises(PollError, match="max_bytes"):
-        Feed("long", f"{server.http_url}/long", settings, Seen()).poll()
-    with pytest.raises(PollError, match="ConnectionError"):
-        Feed("down", "http://127.0.0.1:1/", settings, Seen()).poll()
+    for feed, said in ((busy, "500"), (none, "404"), (long, "max_bytes"), (down, "ConnectionError")):
+        with pytest.raises(PollError, match=said):
+            feed.request.get()
 
 
 def test_what_is_remembered_is_bounded() -> None:

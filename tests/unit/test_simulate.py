@@ -19,7 +19,7 @@ from producers import contract, simulate
 from producers.market import MINUTE, Jump, Market, MarketConfig
 from producers.message import Message
 from producers.simulate import Progress, TopicTruth, Truth, start_of
-from producers.sink import KafkaSink, MemorySink, SendError
+from producers.sink import Headers, KafkaSink, MemorySink, SendError
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
@@ -136,7 +136,7 @@ def test_speed_keeps_the_pace_of_event_time(settings: Settings, monkeypatch: pyt
     sent: list[float] = []
 
     class TimedSink(MemorySink):
-        def _put(self, topic: str, key: str | None, payload: bytes) -> None:
+        def _put(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
             sent.append(clock.now)
             clock.now += 0.003  # taking a message takes time, which must not add up
 
@@ -150,8 +150,8 @@ def test_it_stops_early_in_good_order(settings: Settings) -> None:
     flushed: list[int] = []
 
     class StoppingSink(MemorySink):
-        def _put(self, topic: str, key: str | None, payload: bytes) -> None:
-            super()._put(topic, key, payload)
+        def _put(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
+            super()._put(topic, key, payload, headers)
             if len(self.payloads) == 2000:
                 stop.set()
 

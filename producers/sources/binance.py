@@ -7,13 +7,18 @@ Format: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-str
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import orjson
 import structlog
 
 from producers import coins
 from producers.frames import decode, integer, number, text
-from producers.message import BadFrame, Message
+from producers.http import Http
+from producers.message import BadFrame, Message, PollError
+from producers.source import Parser, Source, StreamSource
+from tidemark.settings import Binance, Settings
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +28,47 @@ SOURCE = "binance"
 _TRADES = {"trade": ("t", ""), "aggTrade": ("a", "a")}
 # Events without a type of their own: best bid and ask, partial depth, answers to requests, errors.
 _UNTYPED_NOISE = ("lastUpdateId", "result", "error", "id", "code")
+
+
+def sources(settings: Settings) -> list[Source]:
+    """Return the combined stream of the pairs."""
+    group = settings.binance
+    url = stream_url(group.ws_url, group.pairs)
+    return [StreamSource(SOURCE, ("trades",), url, (), parse, group.max_age, MissedTrades(group))]
+
+
+def parser(part: str, settings: Settings) -> Parser:
+    """Return the parser of its frames."""
+    return parse
+
+
+class MissedTrades:
+    """Fetches trades by their ids, 1,000 an answer.
+
+    Format: https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints, old trade lookup.
+    """
+
+    _LIMIT = 1000
+
+    def __init__(self, group: Binance) -> None:
+        self._request = Http(f"{group.rest_url.rstrip('/')}/api/v3/historicalTrades", group)
+
+    def __call__(self, pair: str, first: int, last: int) -> list[Message]:
+        """Return the trades of ``pair`` with ids from ``first`` to ``last`` at most. Raises PollError."""
+        market = pair.replace("/", "")
+        limit = min(self._LIMIT, last - first + 1)
+        body = self._request.get({"symbol": market, "fromId": str(first), "limit": str(limit)})
+        now = time.time_ns() // 1_000_000
+        try:
+            rows = orjson.loads(body or b"")
+            events = [
+                {"s": market, "t": r["id"], "p": r["price"], "q": r["qty"], "T": r["time"], "m": r["isBuyerMaker"]}
+                for r in rows
+                if r["id"] <= last
+            ]
+            return [_trade(event, "trade", now) for event in events]
+        except (ValueError, KeyError, TypeError, BadFrame) as error:
+            raise PollError(f"the answer is not a list of trades: {error}") from None
 
 
 def stream_url(ws_url: str, pairs: list[str]) -> str:

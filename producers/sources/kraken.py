@@ -19,6 +19,8 @@ import structlog
 from producers import coins
 from producers.frames import decode, integer, iso_millis, number, seconds_millis, text
 from producers.message import BadFrame, Message
+from producers.source import Parser, Source, StreamSource
+from tidemark.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +28,20 @@ SOURCE = "kraken"
 
 _SIDES = {"b": "buy", "s": "sell", "buy": "buy", "sell": "sell"}
 _TOPICS = {"trade": "trades", "ticker": "tickers"}
+
+
+def sources(settings: Settings) -> list[Source]:
+    """Return the stream of the pairs."""
+    group = settings.kraken
+    topics = tuple(_TOPICS.values())
+    return [
+        StreamSource(SOURCE, topics, group.ws_url, tuple(subscriptions(group.pairs)), KrakenParser(), group.max_age)
+    ]
+
+
+def parser(part: str, settings: Settings) -> Parser:
+    """Return a parser of its frames that has seen no ticker yet."""
+    return KrakenParser()
 
 
 def subscriptions(pairs: list[str]) -> list[str]:

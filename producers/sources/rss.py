@@ -9,128 +9,45 @@ from __future__ import annotations
 import calendar
 import hashlib
 import re
-import time
-from collections import OrderedDict
 from collections.abc import Iterator
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
 from io import BytesIO
-from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import feedparser
-import requests
-import structlog
 
 from producers import sentiment
+from producers.http import Http
 from producers.mentions import mentions
-from producers.message import BadFrame, Message, PollError
-from tidemark.settings import Rss
-
-log = structlog.get_logger(__name__)
+from producers.message import BadFrame, Message
+from producers.source import Parser, PollSource, Source
+from tidemark.settings import Settings
 
 SOURCE = "rss"
 
 _TRACKING = re.compile(r"utm_.*|fbclid|gclid|dclid|msclkid|mc_[ce]id|igshid|ref|ref_src|source|cmpid|ncid|yclid|_hs.*")
 _PORTS = {"http": ":80", "https": ":443"}
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
-_CHUNK = 65536
-_REMEMBERED = 50_000  # ids; the feeds hold a few hundred articles
 
 
-class Seen:
-    """Remembers ids, the newest ones up to a bound. Shared by all feeds of a process."""
-
-    def __init__(self, size: int = _REMEMBERED) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
-        self._size = size
-        self._lock = Lock()
-
-    def add(self, article: str) -> bool:
-        """Remember ``article``; return whether it is new."""
-        with self._lock:
-            if article in self._ids:
-                self._ids.move_to_end(article)
-                return False
-            self._ids[article] = None
-            if len(self._ids) > self._size:
-                self._ids.popitem(last=False)
-            return True
+def sources(settings: Settings) -> list[Source]:
+    """Return one source per feed: each is asked, and may fail, on its own."""
+    group = settings.rss
+    return [
+        PollSource(f"{SOURCE}:{website}", ("articles",), group.schedule, Http(url, group), parser(website, settings))
+        for website, url in group.feeds.items()
+    ]
 
 
-class Feed:
-    """One feed: fetched when `poll` is called, its new articles returned."""
+def parser(website: str, settings: Settings) -> Parser:
+    """Return the parser of the feed of ``website``."""
+    scorer = sentiment.scorer(settings)
 
-    def __init__(
-        self, website: str, url: str, settings: Rss, seen: Seen, scorer: sentiment.Scorer = sentiment.textblob
-    ) -> None:
-        self.name = f"{SOURCE}:{website}"
-        self.interval = settings.schedule.interval.total_seconds()  # type: ignore[union-attr]
-        self._website = website
-        self._url = url
-        self._settings = settings
-        self._seen = seen
-        self._scorer = scorer
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = "tidemark (+RSS reader)"
-        self._validators: dict[str, str] = {}
+    def read(body: str | bytes, ingest_time: int) -> Iterator[Message | BadFrame]:
+        return parse(body.encode() if isinstance(body, str) else body, website, ingest_time, scorer)
 
-    def poll(self) -> list[Message | BadFrame]:
-        """Return the articles not seen before, and a BadFrame for each entry that is none.
-
-        Raises PollError where the feed cannot be fetched or read.
-        """
-        fetched = self._fetch()
-        if fetched is None:
-            return []
-        body, validators = fetched
-        results = list(parse(body, self._website, time.time_ns() // 1_000_000, self._scorer))
-        self._validators = validators  # only now: what could not be read is fetched again in full
-        return [r for r in results if self._seen.add(r.key if isinstance(r, Message) else f"bad:{r.original}")]
-
-    def _fetch(self) -> tuple[bytes, dict[str, str]] | None:
-        """Return the feed and what to ask with next time, or None where it has not changed."""
-        deadline = time.monotonic() + self._settings.timeout.total_seconds()
-        try:
-            with self._session.get(
-                self._url,
-                headers=self._validators,
-                timeout=self._settings.timeout.total_seconds(),
-                stream=True,
-            ) as response:
-                if response.status_code == requests.codes.not_modified:
-                    return None
-                if not response.ok:
-                    raise PollError(f"HTTP {response.status_code}", retry_after(response.headers.get("Retry-After")))
-                body = bytearray()
-                for chunk in response.iter_content(_CHUNK):
-                    body += chunk
-                    if len(body) > self._settings.max_bytes:
-                        raise PollError(f"longer than {self._settings.max_bytes} bytes (rss.max_bytes)")
-                    if time.monotonic() > deadline:
-                        raise PollError("took longer than rss.timeout")
-        except requests.RequestException as error:
-            raise PollError(f"{type(error).__name__}: {error}") from None
-        names = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
-        found = {ask: response.headers[name] for name, ask in names.items() if name in response.headers}
-        return bytes(body), found
-
-
-def retry_after(header: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for (it holds seconds or an HTTP date), or None."""
-    if header is None:
-        return None
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        when = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=timezone.utc)
-    return max(0.0, (when - datetime.now(timezone.utc)).total_seconds())
+    return read
 
 
 def parse(
@@ -138,11 +55,12 @@ def parse(
 ) -> Iterator[Message | BadFrame]:
     """Yield the article of each entry of a feed, or a BadFrame for an entry without link, title or date.
 
-    Raises PollError where ``body`` is no feed.
+    Raises BadFrame where ``body`` is no feed.
     """
     feed = feedparser.parse(BytesIO(body))  # bytes alone might be taken for a file name or an address
     if not feed.get("version") and not feed.entries:
-        raise PollError(f"not an RSS or Atom feed: {feed.get('bozo_exception', 'no entries')}")
+        reason = feed.get("bozo_exception", "no entries")
+        raise BadFrame("bad_frame", f"{website}: not an RSS or Atom feed: {reason}", "articles")
     for entry in feed.entries:
         try:
             yield _article(entry, website, ingest_time, scorer)
