@@ -17,6 +17,7 @@ INPUTS = {
     "enrich": ("trades", "articles"),
     "analytics": ("trades", "articles"),
     "alerts": ("trades", "tickers"),
+    "quality": ("trades", "tickers", "dead_letters"),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tidemark.errors import UserError
 from tidemark.paths import FLINK_SQL, ROOT
 
-JOBS = ("ingest", "enrich", "analytics", "alerts")
+JOBS = ("ingest", "enrich", "analytics", "alerts", "quality")
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SET = re.compile(r"SET\s+'([^']+)'\s*=\s*'([^']*)'\s*;", re.IGNORECASE)

@@ -37,6 +37,7 @@ def variables(
         "TOPIC_TRADES": _text(topics.trades),
         "TOPIC_TICKERS": _text(topics.tickers),
         "TOPIC_ARTICLES": _text(topics.articles),
+        "TOPIC_HEARTBEATS": _text(topics.heartbeats),
         "TOPIC_ALERTS": _text(topics.alerts),
         "TOPIC_DEAD_LETTERS": _text(topics.dead_letters),
         "INPUT_TOPICS": _text(";".join((topics.trades, topics.tickers, topics.articles))),
@@ -52,6 +53,8 @@ def variables(
         "MAX_FUTURE": _interval(settings.limits.max_future),
         "EARLIEST_EVENT_TIME": str(contract.bound("trades", "event_time", "minimum")),
         "LATEST_TIME": str(_LATEST_TIME),
+        # feeds
+        "SEQUENTIAL_SOURCES": ", ".join(map(_text, settings.quality.sequential)),
         # windows and thresholds
         "BAR_SIZE": _interval(windows.bar),
         "CANDLE_SIZE": _interval(windows.candle),
@@ -63,6 +66,8 @@ def variables(
         "PRICE_CHANGE_PCT": _number(alerts.price_change_pct),
         "SPIKE_PCT": _number(alerts.spike_pct),
         "SPIKE_LOOKBACK": _interval(alerts.spike_lookback),
+        "STALE_AFTER": _interval(alerts.stale_after),
+        "STALE_AFTER_SECONDS": _number(alerts.stale_after.total_seconds()),
         "SPIKE_MAX_DURATION": _interval(alerts.spike_max_duration),
         # the contract's bounds
         **_forms("trades", "source", "symbol", "pair", "trade_id"),

@@ -35,6 +35,7 @@ def _positive(value: timedelta) -> timedelta:
 
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+SourceName = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,32}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -132,6 +133,14 @@ class Alerts(Group):
     spike_pct: Annotated[float, Field(gt=0, le=100)] = 1.0
     spike_lookback: PositiveDuration = timedelta(seconds=60)
     spike_max_duration: PositiveDuration = timedelta(minutes=10)  # a longer move is cut there
+    stale_after: PositiveDuration = timedelta(minutes=2)  # a stream without message and heartbeat is stale then
+
+
+class Quality(Group):
+    """How feeds are watched."""
+
+    # Venues whose trade ids are consecutive per pair, so that a missing one shows.
+    sequential: Annotated[list[SourceName], Field(min_length=1)] = ["binance", "simulator"]
 
 
 class Limits(Group):
@@ -275,6 +284,7 @@ class Settings(BaseSettings):
     windows: Windows = Windows()
     alerts: Alerts = Alerts()
     limits: Limits = Limits()
+    quality: Quality = Quality()
     # Sources: each has a module of its name in producers/sources.
     binance: Binance = Binance()
     kraken: Kraken = Kraken()

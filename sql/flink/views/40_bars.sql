@@ -2,7 +2,7 @@
 -- Question:  What happened in each ${BAR_SIZE} of a market?
 -- Grain:     one row per venue, pair and bar with a trade in it
 -- Key:       (source, pair, bar_start)
--- Watermark: that of trades; a trade behind it is in no bar
+-- Watermark: that of trades_timed; a trade behind it is in no bar
 -- Why:       everything that is computed over time builds on bars, so each trade is touched once. A trade sent twice
 --            counts once. Sums are decimal and the order is (event_time, trade_id), so that neither the order
 --            of arrival nor the batching changes a digit. A tick is event_time (13 digits), trade_id (filled up to 64)
@@ -42,7 +42,7 @@ FROM (
         CAST(MIN(price) AS DECIMAL(16, 12)) AS small_price,  -- null from 10,000 on
         CAST(MIN(quantity) AS DECIMAL(24, 12)) AS exact_quantity,
         MIN(side) AS side
-    FROM TABLE(TUMBLE(TABLE trades_valid, DESCRIPTOR(rowtime), ${BAR_SIZE}))
+    FROM TABLE(TUMBLE(TABLE trades_timed, DESCRIPTOR(rowtime), ${BAR_SIZE}))
     GROUP BY window_start, window_end, window_time, source, symbol, pair, trade_id
 )
 GROUP BY window_start, window_end, window_time, source, symbol, pair;

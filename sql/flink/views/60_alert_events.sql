@@ -1,7 +1,8 @@
 -- Alert events
 -- Question:  What is worth a look?
 -- Grain:     one row per alert
--- Key:       alert_id: MD5 of type, source, pair and event time, so the same input gives the same alerts
+-- Key:       alert_id: MD5 of type, source (of a stale feed, source and topic), pair and event time, so the same input
+--            gives the same alerts
 -- Watermark: that of trades and tickers
 -- Severity:  critical from twice the threshold on, else warning
 CREATE TEMPORARY VIEW alert_events AS
@@ -48,4 +49,16 @@ FROM (
         TIMESTAMPDIFF(SECOND, TIMESTAMP '1970-01-01 00:00:00', started_at) * CAST(1000 AS BIGINT)
         + EXTRACT(MILLISECOND FROM started_at) AS event_time
     FROM spikes
+    UNION ALL
+    SELECT
+        'stale_feed' AS alert_type,
+        feed AS source,
+        '' AS symbol,
+        CAST(NULL AS STRING) AS pair,
+        CAST(NULL AS DOUBLE) AS price,
+        CAST(NULL AS DOUBLE) AS change_pct,
+        CAST(${STALE_AFTER_SECONDS} AS DOUBLE) AS threshold,
+        CONCAT(feed, ': nothing for ', CAST(CAST(${STALE_AFTER_SECONDS} AS INT) AS STRING), ' s') AS detail,
+        event_time
+    FROM stale_feeds
 );
