@@ -18,7 +18,7 @@ _DATA = tomllib.loads((Path(__file__).parent / "coins.toml").read_text(encoding=
 _VENUE_CODES: dict[str, str] = _DATA["venue_codes"]
 _CODE = re.compile(r"[A-Z0-9]{1,20}")
 # The longest suffix wins: BTCUSDT is BTC/USDT, not BTCU/SDT or anything shorter.
-_BINANCE = re.compile(
+_MARKET = re.compile(
     f"([A-Z0-9]+?)({'|'.join(sorted(map(re.escape, _DATA['quotes']['suffixes']), key=len, reverse=True))})"
 )
 
@@ -58,12 +58,12 @@ def pair(text: str) -> str:
     return f"{symbol(base)}/{symbol(quote)}"
 
 
-def pair_of_binance(market: str) -> str:
-    """Return the pair of a Binance market: ``BTCUSDT`` is BTC/USDT, ``LRCBTC`` is LRC/BTC.
+def pair_of_market(market: str) -> str:
+    """Return the pair of a market written without a slash: ``BTCUSDT`` is BTC/USDT, ``LRCBTC`` is LRC/BTC.
 
     Raises ValueError where it ends in no known quote currency (coins.toml).
     """
-    match = _BINANCE.fullmatch(market)
+    match = _MARKET.fullmatch(market)
     if match is None:
         raise ValueError(f"{ascii(market)[:40]} is not a market with a known quote currency")
     return f"{symbol(match[1])}/{symbol(match[2])}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from threading import Event
 
@@ -42,7 +42,8 @@ class _Connection:
         except (websocket.WebSocketException, OSError, ValueError) as error:
             raise DisconnectedError(f"cannot connect to {source.url}: {error}") from None
         log.info("connected", source=source.name, url=source.url)
-        self.began = self._heard = self._pinged = time.monotonic()
+        self._heard = self._pinged = time.monotonic()
+        self.replace_at = self._heard + source.max_age.total_seconds()
 
     def read(self, wait: float) -> str | None:
         """Return the next frame, or None where there is none within ``wait`` seconds."""
@@ -127,18 +128,25 @@ def _session(source: StreamSource, stop: Event, limits: Producers) -> Iterator[s
     DisconnectedError where it ends otherwise.
     """
     silence = limits.silence.total_seconds()
-    max_age = source.max_age.total_seconds()
     connection = _Connection(source, silence)
+    said: set[str] = set()  # by the connection before, and perhaps still to come from this one
     try:
         while not stop.is_set():
-            yield connection.read(_TICK)
-            if time.monotonic() - connection.began > max_age:
+            frame = connection.read(_TICK)
+            if frame in said:
+                said.remove(frame)
+                frame = None
+            yield frame
+            now = time.monotonic()
+            if frame is not None and source.ends_connection is not None and source.ends_connection(frame):
+                connection.replace_at = now
+            if now >= connection.replace_at:
                 successor = _successor(source, silence)
                 if successor is None:  # better an old connection than none
-                    connection.began += _CONNECT_TIMEOUT
+                    connection.replace_at = now + _CONNECT_TIMEOUT
                     continue
                 with closing(connection):
-                    yield from _both(connection, successor, stop)
+                    said = yield from _both(connection, successor, stop)
                 connection = successor
     finally:
         connection.close()
@@ -152,9 +160,9 @@ def _successor(source: StreamSource, silence: float) -> _Connection | None:
         return None
 
 
-def _both(old: _Connection, new: _Connection, stop: Event) -> Iterator[str]:
+def _both(old: _Connection, new: _Connection, stop: Event) -> Generator[str, None, set[str]]:
     """Yield what the old connection says until the new one has been speaking for a while; then what only the new one
-    said. So nothing is missed, and the order is kept.
+    said. So nothing is missed, and the order is kept. Return what only the old one has said.
     """
     heard: set[str] = set()
     waiting: list[str] = []
@@ -172,3 +180,4 @@ def _both(old: _Connection, new: _Connection, stop: Event) -> Iterator[str]:
             until = min(until, time.monotonic() + _OVERLAP)
             waiting.append(frame)
     yield from (frame for frame in waiting if frame not in heard)
+    return heard.difference(waiting)

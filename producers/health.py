@@ -56,6 +56,7 @@ class State:
     last_success: str = ""
     next_run: str = ""
     last_ids: dict[str, int] = field(default_factory=dict)  # the newest trade id by pair, where ids are consecutive
+    rubbish: bool = False  # it was stopped for sending nothing usable
 
 
 class Health:
@@ -70,6 +71,7 @@ class Health:
         self.state.pid = os.getpid()
         self.state.messages = self.state.dead_letters = self.state.failures = 0
         self.state.error = self.state.next_run = ""
+        self.state.rubbish = False
         self._limits: Producers = settings.producers
         self._recent: deque[bool] = deque(maxlen=_WINDOW)
         self._bad_run = 0

@@ -176,5 +176,5 @@ def run_poll(
 
 def _stopped_for(error: RubbishError, health: Health) -> bool:
     log.error("stopped_for_rubbish", source=health.source, reason=str(error))
-    health.note(state="stopped", error=f"stopped: {error}")
+    health.note(state="stopped", error=f"stopped: {error}", rubbish=True)
     return False

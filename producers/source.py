@@ -21,8 +21,9 @@ FetchTrades = Callable[[str, int, int], list[Message]]
 class StreamSource:
     """A WebSocket: where it is, what to say after connecting, and how to read what it sends.
 
-    A connection older than ``max_age`` is replaced. ``fetch_missed`` is there where trade ids are consecutive per
-    pair, so that a gap shows, and the venue gives missed trades on demand; it raises PollError.
+    A connection older than ``max_age`` is replaced, as is one after a frame of which ``ends_connection`` is true: the
+    venue announces with it that it will close. ``fetch_missed`` is there where trade ids are consecutive per pair, so
+    that a gap shows, and the venue gives missed trades on demand; it raises PollError.
     """
 
     name: str
@@ -32,6 +33,7 @@ class StreamSource:
     parse: Parser
     max_age: timedelta = timedelta(hours=23)
     fetch_missed: FetchTrades | None = None
+    ends_connection: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from demo import cli as demo_cli
@@ -38,6 +39,7 @@ _out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # a
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 _COLOURS = {"up": "green", "RUNNING": "green", "starting": "yellow", "failed": "red", "down": "red"}
+_COLOURS |= {"connected": "green", "waiting": "green", "failing": "red", "OPEN": "red", "HALF_OPEN": "yellow"}
 
 
 def main() -> None:
@@ -86,7 +88,7 @@ def down(
 
 @app.command(rich_help_panel="Local stack")
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Show the parts, the jobs, and how much is in the topics and the tables."""
+    """Show the parts, the sources, the jobs, and how much is in the topics and the tables."""
     from stack import local
 
     found = local.status(settings())
@@ -97,6 +99,8 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
     for part in found["parts"]:
         parts.add_row(part["name"], _coloured(part["state"]), str(part["pid"] or ""), part["address"] or "")
     _out.print(parts)
+    if found["sources"]:
+        _out.print(_sources(found["sources"]))
     if found["jobs"]:
         jobs = _table("job", "state", "records in", "records out", "id")
         for job in found["jobs"]:
@@ -111,15 +115,25 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
             _out.print(counts)
 
 
+def _sources(found: list[dict[str, Any]]) -> Table:
+    table = _table("source", "state", "breaker", "messages", "dead", "last", "next run", "error")
+    for one in found:
+        last, following = _clock(one["last_message"] or one["last_run"]), _clock(one["next_run"])
+        numbers = (f"{one['messages']:,}", f"{one['dead_letters']:,}")
+        error = escape(_cut(one["error"] or "", 50))
+        table.add_row(one["name"], _coloured(one["state"]), _coloured(one["breaker"]), *numbers, last, following, error)
+    return table
+
+
 @app.command(rich_help_panel="Local stack")
 def health() -> None:
-    """Check each part and each job, and say what to do; exit status 1 where anything is wrong."""
+    """Check each part, each job and each source, and say what to do; exit status 1 where anything is wrong."""
     from stack import local
 
     findings = local.health(settings())
     table = _table("what", "state", "what to do")
     for finding in findings:
-        table.add_row(finding.name, _coloured(finding.state), finding.advice)
+        table.add_row(escape(finding.name), _coloured(finding.state), escape(finding.advice))
     _out.print(table)
     if any(finding.advice for finding in findings):
         raise typer.Exit(1)
@@ -200,11 +214,20 @@ def _say(text: str) -> None:
     _err.print(text, markup=False)
 
 
+def _clock(time: str | None) -> str:
+    """Return a time as it is noted, without the year and what is below a second."""
+    return f"{time[5:10]} {time[11:19]}" if time else ""
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
     for column in columns:
-        numeric = column in ("messages", "rows", "records in", "records out", "process")
-        name = column in ("job", "table", "topic", "part")
+        numeric = column in ("messages", "dead", "rows", "records in", "records out", "process")
+        name = column in ("job", "table", "topic", "part", "source")
         table.add_column(column, justify="right" if numeric else "left", no_wrap=name, max_width=30 if name else None)
     return table
 

@@ -25,6 +25,7 @@ import requests
 from connectors import artefacts, flink_home
 from connectors.java import java_home
 from flink_jobs import cluster
+from producers import health as producers_health
 from stack import config, database, migrate, ports, topics
 from stack.config import Layout
 from stack.supervise import Process, Supervisor, end_orphans
@@ -90,7 +91,8 @@ def wipe(settings: Settings) -> None:
 
 
 def status(settings: Settings) -> dict[str, Any]:
-    """Return what there is: ``parts``, ``jobs``, ``topics`` and ``tables``, in the form `tidemark status --json` has.
+    """Return what there is: ``parts``, ``sources``, ``jobs``, ``topics`` and ``tables``, in the form
+    `tidemark status --json` has.
 
     Never raises because something is down: what cannot be asked is given as down or left out.
     """
@@ -98,9 +100,19 @@ def status(settings: Settings) -> dict[str, Any]:
     up_now = {part["name"] for part in parts if part["state"] == "up"}
     return {
         "parts": parts,
+        "sources": [_source(state) for state in producers_health.states(settings)],
         "jobs": _jobs(settings) if "jobmanager" in up_now else [],
         "topics": topics.count(settings) if "kafka" in up_now else {},
         "tables": database.count(settings) if "postgres" in up_now else {},
+    }
+
+
+def _source(state: producers_health.State) -> dict[str, Any]:
+    times = ("last_message", "last_run", "last_success", "next_run")
+    return {
+        "name": state.source,
+        **{name: getattr(state, name) for name in ("state", "breaker", "messages", "dead_letters", "failures")},
+        **{name: getattr(state, name) or None for name in (*times, "error")},
     }
 
 
@@ -113,7 +125,9 @@ def _jobs(settings: Settings) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Finding:
-    """What `tidemark health` found of a part or a job; ``advice`` says what to do, and is empty where all is well."""
+    """What `tidemark health` found of a part, a job or a source; ``advice`` says what to do, and is empty where all is
+    well.
+    """
 
     name: str
     state: str
@@ -121,7 +135,7 @@ class Finding:
 
 
 def health(settings: Settings) -> list[Finding]:
-    """Check every part, and every job on the cluster."""
+    """Check every part, every job on the cluster, and every source that runs or was stopped for sending rubbish."""
     findings = []
     for part in part_states(settings):
         name, state = part["name"], part["state"]
@@ -140,7 +154,27 @@ def health(settings: Settings) -> list[Finding]:
             well = job["state"] == "RUNNING"
             advice = "" if well else "The reason is under Exceptions in Flink's web UI; `tidemark up` restores jobs."
             findings.append(Finding(f"job {job['name']}", job["state"], advice))
-    return findings
+    sources = [one for one in producers_health.states(settings) if one.state != "stopped" or one.rubbish]
+    return [*findings, *(Finding(f"source {one.source}", one.state, _advice(one)) for one in sources)]
+
+
+def _advice(source: producers_health.State) -> str:
+    name = source.source.partition(":")[0]
+    if source.rubbish:
+        return (
+            f"It was {source.error}. Its dead letters say what it sent; where that is put right, "
+            f"`tidemark produce {name}` starts it again."
+        )
+    if source.breaker == "OPEN":
+        return (
+            f"Left alone for a while after {source.failures} failures ({source.error}). See to the network and to "
+            f"{name}'s settings; it goes on by itself."
+        )
+    if source.state == "failing":
+        return (
+            f"{source.error}. It is tried again by itself; if it stays so, see to the network and to {name}'s settings."
+        )
+    return ""
 
 
 def part_states(settings: Settings) -> list[dict[str, Any]]:

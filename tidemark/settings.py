@@ -288,6 +288,7 @@ class Settings(BaseSettings):
     # Sources: each has a module of its name in producers/sources.
     binance: Binance = Binance()
     kraken: Kraken = Kraken()
+    bitstamp: Stream = Stream(ws_url="wss://ws.bitstamp.net", pairs=["BTC/USD", "ETH/USD", "XRP/USD"])
     coingecko: CoinGecko = CoinGecko()
     coinmarketcap: CoinMarketCap = CoinMarketCap()
     rss: Rss = Rss()

@@ -110,7 +110,7 @@ def _is_book_ticker(event: dict[str, Any]) -> bool:
 def _trade(event: dict[str, Any], kind: str, ingest_time: int) -> Message:
     id_field, id_prefix = _TRADES[kind]
     try:
-        pair = coins.pair_of_binance(text(event["s"]))
+        pair = coins.pair_of_market(text(event["s"]))
         buyer_is_maker = event["m"]
         if type(buyer_is_maker) is not bool:
             raise ValueError("m is not true or false")  # noqa: TRY301

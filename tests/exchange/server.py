@@ -1,5 +1,5 @@
-"""A local exchange and news site: speaks the protocols of Binance, Kraken and RSS over real sockets, and
-plays given frames.
+"""A local exchange and news site: speaks the protocols of Binance, Kraken, Bitstamp and RSS over real sockets,
+and plays given frames.
 
 Used by the run loop's tests and by the stack tests, with the producers' endpoint settings pointed at it.
 """
@@ -27,6 +27,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
 _HEARTBEAT = 0.5  # seconds
+_HEARTBEATS = {
+    "kraken": '{"channel":"heartbeat"}',
+    "bitstamp": '{"event":"bts:heartbeat","channel":"","data":{"status":"success"}}',
+}
 
 
 def binance_frames(trades_csv: Path, market: str = "BTCUSDT", combined: bool = True) -> list[str]:
@@ -61,13 +65,13 @@ class Reply:
 
 
 class ExchangeServer:
-    """Plays ``binance`` and ``kraken`` frames to whoever subscribes, and answers ``feeds`` ({path: replies})
-    over HTTP.
+    """Plays ``binance``, ``kraken`` and ``bitstamp`` frames to whoever subscribes, and answers ``feeds``
+    ({path: replies}) over HTTP.
 
     The frames of an exchange are one tape: a connection that is cut after ``cut_after[i]`` frames (the i-th
     connection; not cut where the list has ended) leaves the rest to the next. After the tape the connection
-    stays open, Kraken's with heartbeats. The last reply of a feed is repeated. ``pace`` is the pause between
-    frames, in seconds. ``history`` has by market what Binance's old trade lookup gives.
+    stays open, Kraken's and Bitstamp's with heartbeats. The last reply of a feed is repeated. ``pace`` is the pause
+    between frames, in seconds. ``history`` has by market what Binance's old trade lookup gives.
     ``live`` plays the tapes from the first connection on, whoever listens, as a real exchange does: a connection gets
     what comes after it was made, and what comes while there is none is missed.
     """
@@ -81,14 +85,19 @@ class ExchangeServer:
         pace: float = 0.0,
         history: dict[str, list[dict[str, Any]]] | None = None,
         live: bool = False,
+        bitstamp: Sequence[str] = (),
     ) -> None:
         self.connections: Counter[str] = Counter()
-        self.requests: list[Any] = []  # what clients said: paths of Binance streams, Kraken's decoded requests
+        self.requests: list[Any] = []  # what clients said: paths of Binance streams, decoded requests of the others
         self.hits: list[tuple[str, int]] = []  # (path, status) of every feed request
-        self._tapes: dict[str, list[str]] = {"binance": list(binance), "kraken": list(kraken)}
+        self._tapes: dict[str, list[str]] = {
+            "binance": list(binance),
+            "kraken": list(kraken),
+            "bitstamp": list(bitstamp),
+        }
         self._played: Counter[str] = Counter()
         self._feeds = {path: list(replies) for path, replies in (feeds or {}).items()}
-        self._cuts = {"binance": list(cut_after), "kraken": list(cut_after)}
+        self._cuts = {exchange: list(cut_after) for exchange in self._tapes}
         self._pace = pace
         self._history = history or {}
         self._live = live
@@ -122,7 +131,9 @@ class ExchangeServer:
 
     @property
     def ws_url(self) -> str:
-        """Return the address for binance.ws_url; Kraken's is this with /v2 (or nothing, for v1)."""
+        """Return the address for binance.ws_url; Kraken's is this with /v2 (or nothing, for v1), Bitstamp's with
+        /bitstamp.
+        """
         assert self._websocket is not None
         return f"ws://127.0.0.1:{self._websocket.socket.getsockname()[1]}"
 
@@ -152,6 +163,11 @@ class ExchangeServer:
             if path.startswith(("/stream?streams=", "/ws/")):
                 self.requests.append(path)
                 self._play("binance", connection)
+            elif path == "/bitstamp":
+                subscribed = Event()
+                Thread(target=self._answer_bitstamp, args=(connection, subscribed), daemon=True).start()
+                if subscribed.wait(10):
+                    self._play("bitstamp", connection)
             else:
                 self._subscribed(connection)
                 self._play("kraken", connection)
@@ -176,6 +192,16 @@ class ExchangeServer:
                     answer = {"channelID": number, "channelName": channel, "event": "subscriptionStatus"}
                     connection.send(json.dumps({**answer, "pair": pair, "status": "subscribed"}))
             channels.add(channel)
+
+    def _answer_bitstamp(self, connection: ServerConnection, subscribed: Event) -> None:
+        """Answer Bitstamp's requests, one per channel, as long as the connection lasts."""
+        with suppress(ConnectionClosed, OSError):
+            for text in connection:
+                request = json.loads(text)
+                self.requests.append(request)
+                channel = request["data"]["channel"]
+                connection.send(json.dumps({"event": "bts:subscription_succeeded", "channel": channel, "data": {}}))
+                subscribed.set()
 
     def _play(self, exchange: str, connection: ServerConnection) -> None:
         tape = self._tapes[exchange]
@@ -202,8 +228,8 @@ class ExchangeServer:
                     self._changed.wait(_HEARTBEAT)
                 frame = tape[position] if position < end else None
             if frame is None:
-                if exchange == "kraken" and time.monotonic() >= beat:
-                    connection.send('{"channel":"heartbeat"}')
+                if exchange in _HEARTBEATS and time.monotonic() >= beat:
+                    connection.send(_HEARTBEATS[exchange])
                     beat = time.monotonic() + _HEARTBEAT
                 continue
             connection.send(frame)

@@ -54,13 +54,13 @@ def test_every_coin_is_found_by_name_and_symbol_and_is_nothing_else(symbol: str)
     ],
 )
 def test_binance_markets(market: str, pair: str) -> None:
-    assert coins.pair_of_binance(market) == pair
+    assert coins.pair_of_market(market) == pair
 
 
 @pytest.mark.parametrize("market", ["", "USDT", "BTC", "btcusdt", "BTC/USDT", "BTC-USDT"])
 def test_no_binance_market(market: str) -> None:
     with pytest.raises(ValueError, match="quote currency"):
-        coins.pair_of_binance(market)
+        coins.pair_of_market(market)
 
 
 @pytest.mark.parametrize(
