@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flink_jobs import cluster
-from tidemark.endpoints import kafka_bootstrap
+from tidemark import kafka_clients
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
@@ -22,12 +22,12 @@ INPUTS = {
 
 def lag(settings: Settings, names: Iterable[str]) -> dict[str, int]:
     """Return by job how many messages lie behind what its last checkpoint covers."""
-    from kafka import KafkaAdminClient, TopicPartition
+    from kafka import TopicPartition
     from kafka.admin import OffsetSpec
     from kafka.errors import RetriableError
 
     names = list(names)
-    with KafkaAdminClient(bootstrap_servers=kafka_bootstrap(settings), client_id="tidemark") as admin:
+    with kafka_clients.admin(settings) as admin:
         topics = {key: getattr(settings.topics, key) for name in names for key in INPUTS[name]}
         partitions = [
             TopicPartition(topic["name"], partition["partition_index"])

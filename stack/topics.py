@@ -7,21 +7,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from tidemark import endpoints
+from tidemark import kafka_clients
 from tidemark.errors import UserError
 from tidemark.settings import Settings
-
-
-def admin(settings: Settings, *, timeout_ms: int = 10_000) -> Any:
-    """Return an admin client of the broker; use it with ``with``. Raises kafka.errors.KafkaError without a broker."""
-    from kafka import KafkaAdminClient
-
-    return KafkaAdminClient(
-        bootstrap_servers=endpoints.kafka_bootstrap(settings),
-        client_id="tidemark",
-        bootstrap_timeout_ms=timeout_ms,
-        request_timeout_ms=timeout_ms,
-    )
 
 
 def names(settings: Settings) -> list[str]:
@@ -36,7 +24,7 @@ def create(settings: Settings) -> list[str]:
         # Retention counts from the arrival: a replay of last year's trades must not be deleted at once.
         "message.timestamp.type": "LogAppendTime",
     }
-    with admin(settings, timeout_ms=30_000) as client:
+    with kafka_clients.admin(settings, timeout_ms=30_000) as client:
         there = set(client.list_topics())
         missing = [name for name in names(settings) if name not in there]
         if missing:
@@ -47,7 +35,7 @@ def create(settings: Settings) -> list[str]:
 
 def delete(settings: Settings) -> None:
     """Delete all topics of Tidemark with what they hold."""
-    with admin(settings, timeout_ms=30_000) as client:
+    with kafka_clients.admin(settings, timeout_ms=30_000) as client:
         client.delete_topics(names(settings))
 
 
@@ -56,7 +44,7 @@ def recreate(settings: Settings) -> None:
     delete(settings)
     until = time.monotonic() + 30
     while True:
-        with admin(settings) as client:
+        with kafka_clients.admin(settings) as client:
             if not {*names(settings)} & {*client.list_topics()}:
                 break
         if time.monotonic() > until:
@@ -82,15 +70,8 @@ def count(settings: Settings) -> dict[str, int]:
 
 def read(settings: Settings, name: str) -> Iterator[bytes]:
     """Yield the committed messages of a topic up to now, partition by partition."""
-    from kafka import KafkaConsumer
-
     first, last = _ends(settings, [name])
-    consumer = KafkaConsumer(
-        bootstrap_servers=endpoints.kafka_bootstrap(settings),
-        client_id="tidemark",
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-    )
+    consumer = kafka_clients.consumer(settings, isolation_level="read_committed")
     try:
         for partition, end in last.items():
             if end == first[partition]:
@@ -110,7 +91,7 @@ def _ends(settings: Settings, topics: list[str]) -> tuple[dict[Any, int], dict[A
     from kafka import TopicPartition
     from kafka.admin import OffsetSpec
 
-    with admin(settings) as client:
+    with kafka_clients.admin(settings) as client:
         partitions = [
             TopicPartition(topic["name"], partition["partition_index"])
             for topic in client.describe_topics(topics)
