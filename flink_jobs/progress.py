@@ -22,20 +22,12 @@ INPUTS = {
 
 def lag(settings: Settings, names: Iterable[str]) -> dict[str, int]:
     """Return by job how many messages lie behind what its last checkpoint covers."""
-    from kafka import TopicPartition
-    from kafka.admin import OffsetSpec
     from kafka.errors import RetriableError
 
     names = list(names)
     with kafka_clients.admin(settings) as admin:
         topics = {key: getattr(settings.topics, key) for name in names for key in INPUTS[name]}
-        partitions = [
-            TopicPartition(topic["name"], partition["partition_index"])
-            for topic in admin.describe_topics(list(topics.values()))
-            for partition in topic["partitions"]
-        ]
-        first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-        last = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        first, last = kafka_clients.ends(admin, topics.values(), committed=False)
         behind = {}
         for name in names:
             group = f"tidemark-{name}"
@@ -45,8 +37,8 @@ def lag(settings: Settings, names: Iterable[str]) -> dict[str, int]:
                 committed = {}
             read = {topics[key] for key in INPUTS[name]}
             behind[name] = sum(
-                last[partition].offset - max(first[partition].offset, _offset(committed.get(partition)))
-                for partition in partitions
+                last[partition] - max(first[partition], _offset(committed.get(partition)))
+                for partition in first
                 if partition.topic in read
             )
     return behind

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from tidemark import kafka_clients
 from tidemark.errors import UserError
@@ -60,7 +59,8 @@ def count(settings: Settings) -> dict[str, int]:
     transaction's end takes one too: these topics, which are small, are read.
     """
     counts = dict.fromkeys(names(settings), 0)
-    first, last = _ends(settings, names(settings))
+    with kafka_clients.admin(settings) as client:
+        first, last = kafka_clients.ends(client, names(settings), committed=True)
     for partition in first:
         counts[partition.topic] += last[partition] - first[partition]
     for name in (settings.topics.alerts, settings.topics.dead_letters):
@@ -70,7 +70,8 @@ def count(settings: Settings) -> dict[str, int]:
 
 def read(settings: Settings, name: str) -> Iterator[bytes]:
     """Yield the committed messages of a topic up to now, partition by partition."""
-    first, last = _ends(settings, [name])
+    with kafka_clients.admin(settings) as client:
+        first, last = kafka_clients.ends(client, [name], committed=True)
     consumer = kafka_clients.consumer(settings, isolation_level="read_committed")
     try:
         for partition, end in last.items():
@@ -84,21 +85,3 @@ def read(settings: Settings, name: str) -> Iterator[bytes]:
                     yield from (record.value for record in records if record.offset < end)
     finally:
         consumer.close()
-
-
-def _ends(settings: Settings, topics: list[str]) -> tuple[dict[Any, int], dict[Any, int]]:
-    """Return the first offset of each partition, and the one after what is committed by now."""
-    from kafka import TopicPartition
-    from kafka.admin import OffsetSpec
-
-    with kafka_clients.admin(settings) as client:
-        partitions = [
-            TopicPartition(topic["name"], partition["partition_index"])
-            for topic in client.describe_topics(topics)
-            for partition in topic["partitions"]
-        ]
-        first = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-        last = client.list_partition_offsets(
-            dict.fromkeys(partitions, OffsetSpec.LATEST), isolation_level="READ_COMMITTED"
-        )
-    return {p: first[p].offset for p in partitions}, {p: last[p].offset for p in partitions}

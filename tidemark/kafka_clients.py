@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,25 @@ def admin(settings: Settings, *, timeout_ms: int = 10_000) -> KafkaAdminClient:
         return KafkaAdminClient(
             **client_options(settings), bootstrap_timeout_ms=timeout_ms, request_timeout_ms=timeout_ms
         )
+
+
+def ends(client: KafkaAdminClient, topics: Iterable[str], *, committed: bool) -> tuple[dict[Any, int], dict[Any, int]]:
+    """Return the first offset of each partition of ``topics``, and the one after its last message.
+
+    ``committed`` ends before the first transaction that is still open.
+    """
+    from kafka import TopicPartition
+    from kafka.admin import OffsetSpec
+
+    partitions = [
+        TopicPartition(topic["name"], partition["partition_index"])
+        for topic in client.describe_topics(list(topics))
+        for partition in topic["partitions"]
+    ]
+    isolation = "READ_COMMITTED" if committed else "READ_UNCOMMITTED"
+    first = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+    last = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST), isolation_level=isolation)
+    return {p: first[p].offset for p in partitions}, {p: last[p].offset for p in partitions}
 
 
 def check(settings: Settings) -> None:
