@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from tidemark.durations import format_duration
@@ -11,6 +12,9 @@ from tidemark.settings import Settings
 # Longer than the longest checkpoint and a restart together, or Kafka would abort what Flink is about to commit;
 # at most the broker's transaction.max.timeout.ms (15 min by default).
 _TRANSACTION_TIMEOUT_MS = 600_000
+# Kafka's classes as they are named inside the jar of Flink's connector.
+_LOGIN_MODULES = "org.apache.flink.kafka.shaded.org.apache.kafka.common.security"
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def kafka_json_source(settings: Settings, group: str, bounded: bool, idle: timedelta) -> dict[str, str]:
@@ -52,12 +56,37 @@ def _kafka(settings: Settings, group: str, bounded: bool) -> dict[str, str]:
         "connector": "kafka",
         "properties.bootstrap.servers": kafka_bootstrap(settings),
         "properties.group.id": group,
+        **_kafka_security(settings),
         # Small turns: the consumer hands over all it has fetched of one partition before it goes to the next, and
         # megabytes of compressed trades make the others look silent meanwhile.
         "properties.max.partition.fetch.bytes": "131072",
         "scan.startup.mode": "earliest-offset",
         "scan.bounded.mode": "latest-offset" if bounded else "unbounded",
     }
+
+
+def _kafka_security(settings: Settings) -> dict[str, str]:
+    kafka = settings.kafka
+    if kafka.security_protocol == "PLAINTEXT":
+        return {}
+    found: dict[str, str] = {"properties.security.protocol": kafka.security_protocol}
+    if kafka.ca_file:
+        # The certificates themselves, not where they are: the file need not be on the cluster's machines.
+        found["properties.ssl.truststore.type"] = "PEM"
+        found["properties.ssl.truststore.certificates"] = "\n".join(
+            _CERTIFICATE.findall(kafka.ca_file.read_text(encoding="utf-8", errors="replace"))
+        )
+    if kafka.sasl_mechanism and kafka.username and kafka.password:
+        module = "plain.PlainLoginModule" if kafka.sasl_mechanism == "PLAIN" else "scram.ScramLoginModule"
+        login = f"username={_jaas(kafka.username)} password={_jaas(kafka.password.get_secret_value())}"
+        found["properties.sasl.mechanism"] = kafka.sasl_mechanism
+        found["properties.sasl.jaas.config"] = f"{_LOGIN_MODULES}.{module} required {login};"
+    return found
+
+
+def _jaas(value: str) -> str:
+    """Quote a value of a JAAS configuration, where a backslash escapes (javax.security.auth.login.Configuration)."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def postgres(settings: Settings, login: PostgresLogin, application: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flink_jobs import cluster
-from tidemark.endpoints import kafka_bootstrap
+from tidemark import kafka_clients
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
@@ -23,20 +23,12 @@ INPUTS = {
 
 def lag(settings: Settings, names: Iterable[str]) -> dict[str, int]:
     """Return by job how many messages lie behind what its last checkpoint covers."""
-    from kafka import KafkaAdminClient, TopicPartition
-    from kafka.admin import OffsetSpec
     from kafka.errors import RetriableError
 
     names = list(names)
-    with KafkaAdminClient(bootstrap_servers=kafka_bootstrap(settings), client_id="tidemark") as admin:
+    with kafka_clients.admin(settings) as admin:
         topics = {key: getattr(settings.topics, key) for name in names for key in INPUTS[name]}
-        partitions = [
-            TopicPartition(topic["name"], partition["partition_index"])
-            for topic in admin.describe_topics(list(topics.values()))
-            for partition in topic["partitions"]
-        ]
-        first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-        last = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        first, last = kafka_clients.ends(admin, topics.values(), committed=False)
         behind = {}
         for name in names:
             group = f"tidemark-{name}"
@@ -46,8 +38,8 @@ def lag(settings: Settings, names: Iterable[str]) -> dict[str, int]:
                 committed = {}
             read = {topics[key] for key in INPUTS[name]}
             behind[name] = sum(
-                last[partition].offset - max(first[partition].offset, _offset(committed.get(partition)))
-                for partition in partitions
+                last[partition] - max(first[partition], _offset(committed.get(partition)))
+                for partition in first
                 if partition.topic in read
             )
     return behind

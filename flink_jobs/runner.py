@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from flink_jobs.sql_files import SqlFile, definitions, inserts, job_options, needed
 from flink_jobs.variables import variables
+from tidemark import kafka_clients
 from tidemark.durations import format_duration
 from tidemark.errors import UserError
 from tidemark.settings import Settings, settings
@@ -37,8 +38,9 @@ def submit(
 
     ``options`` are Flink's own (where the cluster is, which savepoint to start from), and the job's options.sql adds
     to them; ``bounded`` lets the job read what the topics hold now and finish, and ``wait`` waits for that.
-    Raises UserError with Flink's own sentence and the SQL file where a statement is wrong.
+    Raises UserError with Flink's own sentence and the SQL file where a statement is wrong, or where Kafka refuses us.
     """
+    kafka_clients.check(settings)  # on the cluster the job would try for ever
     values = variables(settings, job, bounded=bounded)
     statements = _statements(values, job, {**_durability(settings), **options, "pipeline.name": job})
     result = _plainly("", statements.execute)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,8 +15,7 @@ import structlog
 
 from producers import contract
 from producers.message import Message
-from tidemark.endpoints import kafka_bootstrap
-from tidemark.errors import UserError
+from tidemark import kafka_clients
 from tidemark.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -187,7 +185,6 @@ class KafkaSink(_CheckedSink):
 
     def __init__(self, settings: Settings, connect_timeout: float = 5.0) -> None:
         super().__init__(settings)
-        from kafka import KafkaProducer
         from kafka.errors import KafkaError, MessageSizeTooLargeError
 
         self._kafka_error: type[Exception] = KafkaError
@@ -199,31 +196,19 @@ class KafkaSink(_CheckedSink):
         self._logged = float("-inf")
         self._timeout = settings.producers.send_timeout.total_seconds()
         millis = round(self._timeout * 1000)
-        bootstrap = kafka_bootstrap(settings)
-        chatter = logging.getLogger("kafka")
-        level = chatter.level
-        chatter.setLevel(logging.CRITICAL)  # of a broker that is not there, one sentence is enough: the UserError's
-        try:
-            self._producer = KafkaProducer(
-                bootstrap_servers=bootstrap.split(","),
-                client_id="tidemark",
-                acks="all",
-                enable_idempotence=True,  # a retry makes no duplicate and keeps the order
-                compression_type="zstd",  # of gzip, lz4, zstd and none the least CPU and the least bytes for trades
-                linger_ms=20,
-                batch_size=256 * 1024,
-                request_timeout_ms=min(30_000, millis // 2),
-                delivery_timeout_ms=millis,
-                max_block_ms=millis,
-                reconnect_backoff_max_ms=2_000,
-                bootstrap_timeout_ms=round(connect_timeout * 1000),
-            )
-        except (KafkaError, OSError) as error:
-            raise UserError(
-                f"Kafka does not answer at {bootstrap}.", "Start the local stack with `tidemark up`."
-            ) from error
-        finally:
-            chatter.setLevel(level)
+        self._producer = kafka_clients.producer(
+            settings,
+            acks="all",
+            enable_idempotence=True,  # a retry makes no duplicate and keeps the order
+            compression_type="zstd",  # of gzip, lz4, zstd and none the least CPU and the least bytes for trades
+            linger_ms=20,
+            batch_size=256 * 1024,
+            request_timeout_ms=min(30_000, millis // 2),
+            delivery_timeout_ms=millis,
+            max_block_ms=millis,
+            reconnect_backoff_max_ms=2_000,
+            bootstrap_timeout_ms=round(connect_timeout * 1000),
+        )
 
     def _put(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
         try:

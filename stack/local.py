@@ -29,7 +29,7 @@ from producers import health as producers_health
 from stack import config, database, migrate, ports, topics
 from stack.config import Layout
 from stack.supervise import Process, Supervisor, end_orphans
-from tidemark import endpoints
+from tidemark import endpoints, kafka_clients
 from tidemark.endpoints import Ports
 from tidemark.errors import UserError
 from tidemark.settings import Settings
@@ -141,7 +141,8 @@ def health(settings: Settings) -> list[Finding]:
         name, state = part["name"], part["state"]
         advice = ""
         if state != "up" and name not in config.parts(settings):
-            advice = f"Nothing answers at {part['address']}: see to that server, or to the setting that names it."
+            advice = _kafka_refusal(settings) if name == "kafka" else ""
+            advice = advice or f"Nothing answers at {part['address']}: see to that server, or to the setting of it."
         elif state == "down":
             advice = "`tidemark up` starts it."
         elif state == "starting":
@@ -374,11 +375,20 @@ def _kafka_answers(settings: Settings) -> bool:
     if not _listens(host, port):
         return False
     try:
-        with topics.admin(settings, timeout_ms=5_000) as client:
+        with kafka_clients.admin(settings, timeout_ms=5_000) as client:
             found = client.describe_cluster()
             return bool(found["brokers"]) and _is_ours(settings, found["cluster_id"])
-    except (KafkaError, OSError):
+    except (KafkaError, OSError, UserError):
         return False
+
+
+def _kafka_refusal(settings: Settings) -> str:
+    """Return why the broker refuses us and what to set, or nothing where it does not even answer."""
+    try:
+        kafka_clients.check(settings)
+    except UserError as error:
+        return f"{error} {error.hint}"
+    return ""
 
 
 def _is_ours(settings: Settings, cluster_id: str) -> bool:

@@ -5,23 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
-from tidemark import endpoints
+from tidemark import kafka_clients
 from tidemark.errors import UserError
 from tidemark.settings import Settings
-
-
-def admin(settings: Settings, *, timeout_ms: int = 10_000) -> Any:
-    """Return an admin client of the broker; use it with ``with``. Raises kafka.errors.KafkaError without a broker."""
-    from kafka import KafkaAdminClient
-
-    return KafkaAdminClient(
-        bootstrap_servers=endpoints.kafka_bootstrap(settings),
-        client_id="tidemark",
-        bootstrap_timeout_ms=timeout_ms,
-        request_timeout_ms=timeout_ms,
-    )
 
 
 def names(settings: Settings) -> list[str]:
@@ -36,7 +23,7 @@ def create(settings: Settings) -> list[str]:
         # Retention counts from the arrival: a replay of last year's trades must not be deleted at once.
         "message.timestamp.type": "LogAppendTime",
     }
-    with admin(settings, timeout_ms=30_000) as client:
+    with kafka_clients.admin(settings, timeout_ms=30_000) as client:
         there = set(client.list_topics())
         missing = [name for name in names(settings) if name not in there]
         if missing:
@@ -47,7 +34,7 @@ def create(settings: Settings) -> list[str]:
 
 def delete(settings: Settings) -> None:
     """Delete all topics of Tidemark with what they hold."""
-    with admin(settings, timeout_ms=30_000) as client:
+    with kafka_clients.admin(settings, timeout_ms=30_000) as client:
         client.delete_topics(names(settings))
 
 
@@ -56,7 +43,7 @@ def recreate(settings: Settings) -> None:
     delete(settings)
     until = time.monotonic() + 30
     while True:
-        with admin(settings) as client:
+        with kafka_clients.admin(settings) as client:
             if not {*names(settings)} & {*client.list_topics()}:
                 break
         if time.monotonic() > until:
@@ -72,7 +59,8 @@ def count(settings: Settings) -> dict[str, int]:
     transaction's end takes one too: these topics, which are small, are read.
     """
     counts = dict.fromkeys(names(settings), 0)
-    first, last = _ends(settings, names(settings))
+    with kafka_clients.admin(settings) as client:
+        first, last = kafka_clients.ends(client, names(settings), committed=True)
     for partition in first:
         counts[partition.topic] += last[partition] - first[partition]
     for name in (settings.topics.alerts, settings.topics.dead_letters):
@@ -82,15 +70,9 @@ def count(settings: Settings) -> dict[str, int]:
 
 def read(settings: Settings, name: str) -> Iterator[bytes]:
     """Yield the committed messages of a topic up to now, partition by partition."""
-    from kafka import KafkaConsumer
-
-    first, last = _ends(settings, [name])
-    consumer = KafkaConsumer(
-        bootstrap_servers=endpoints.kafka_bootstrap(settings),
-        client_id="tidemark",
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-    )
+    with kafka_clients.admin(settings) as client:
+        first, last = kafka_clients.ends(client, [name], committed=True)
+    consumer = kafka_clients.consumer(settings, isolation_level="read_committed")
     try:
         for partition, end in last.items():
             if end == first[partition]:
@@ -103,21 +85,3 @@ def read(settings: Settings, name: str) -> Iterator[bytes]:
                     yield from (record.value for record in records if record.offset < end)
     finally:
         consumer.close()
-
-
-def _ends(settings: Settings, topics: list[str]) -> tuple[dict[Any, int], dict[Any, int]]:
-    """Return the first offset of each partition, and the one after what is committed by now."""
-    from kafka import TopicPartition
-    from kafka.admin import OffsetSpec
-
-    with admin(settings) as client:
-        partitions = [
-            TopicPartition(topic["name"], partition["partition_index"])
-            for topic in client.describe_topics(topics)
-            for partition in topic["partitions"]
-        ]
-        first = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-        last = client.list_partition_offsets(
-            dict.fromkeys(partitions, OffsetSpec.LATEST), isolation_level="READ_COMMITTED"
-        )
-    return {p: first[p].offset for p in partitions}, {p: last[p].offset for p in partitions}

@@ -11,14 +11,14 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import TopicPartition
 from psycopg2 import sql
 
 from flink_jobs import cluster, runner
 from producers import contract
 from stack import database, migrate, topics
+from tidemark import kafka_clients
 from tidemark import settings as settings_module
-from tidemark.endpoints import kafka_bootstrap
 from tidemark.settings import Settings, Topics
 
 Value = Mapping[str, Any] | bytes | None  # fields, the bytes as they are, or a tombstone
@@ -58,9 +58,7 @@ class World:
         self, topic: str, values: Iterable[Value], partition: int | Callable[[Any], int] = 0
     ) -> list[tuple[int, int]]:
         """Send ``values`` in order, to ``partition`` or where that says; return each one's (partition, offset)."""
-        producer = KafkaProducer(
-            bootstrap_servers=kafka_bootstrap(self.settings), acks="all", enable_idempotence=True, linger_ms=20
-        )
+        producer = kafka_clients.producer(self.settings, acks="all", enable_idempotence=True, linger_ms=20)
         try:
             futures = [
                 producer.send(
@@ -127,12 +125,7 @@ class World:
 
     def topic(self, topic: str, timeout: float = 60) -> list[Row]:
         """Return the values of a topic that are committed, in the order of their offsets in each partition."""
-        consumer = KafkaConsumer(
-            bootstrap_servers=kafka_bootstrap(self.settings),
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-        )
+        consumer = kafka_clients.consumer(self.settings, isolation_level="read_committed", auto_offset_reset="earliest")
         try:
             partitions = [
                 TopicPartition(self.name(topic), number) for number in consumer.partitions_for_topic(self.name(topic))

@@ -33,6 +33,16 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def _pem(path: Path) -> Path:
+    path = path.expanduser().resolve()
+    try:
+        if "-----BEGIN CERTIFICATE-----" not in path.read_text(encoding="utf-8", errors="replace"):
+            raise ValueError(f"{path} holds no certificate in PEM form")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+    return path
+
+
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,32}$")]
@@ -63,9 +73,30 @@ class Kafka(Group):
     """The broker. Without ``bootstrap`` it is the one of the local stack."""
 
     bootstrap: str | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Annotated[Path, AfterValidator(_pem)] | None = None  # unset: the authorities that the system knows
     port: Port | None = None  # of the local broker; unset: 9092, or a free one where that is taken
     partitions: Annotated[int, Field(ge=1, le=1000)] = 3
     retention: PositiveDuration = timedelta(days=7)
+
+    @model_validator(mode="after")
+    def _security_is_whole(self) -> Kafka:
+        login = {"sasl_mechanism": self.sasl_mechanism, "username": self.username, "password": self.password}
+        given = [name for name, value in login.items() if value]
+        if self.security_protocol == "SASL_SSL" and (missing := [name for name in login if name not in given]):
+            raise ValueError(f"security_protocol SASL_SSL also needs {', '.join(missing)}")
+        if self.security_protocol != "SASL_SSL" and given:
+            raise ValueError(f"{', '.join(given)} would go unused: set security_protocol to SASL_SSL")
+        if self.security_protocol == "PLAINTEXT" and self.ca_file:
+            raise ValueError("ca_file would go unused: set security_protocol to SSL or SASL_SSL")
+        if self.security_protocol != "PLAINTEXT" and not self.bootstrap:
+            raise ValueError(f"security_protocol {self.security_protocol} needs bootstrap: the local broker has no TLS")
+        if not f"{self.username or ''}{self.password.get_secret_value() if self.password else ''}".isprintable():
+            raise ValueError("username or password has a line break or another control character")
+        return self
 
 
 class Postgres(Group):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -66,3 +67,36 @@ def test_postgres_is_written_in_batches_and_the_password_is_in_no_address(tmp_pa
     assert (found["username"], found["password"]) == ("tidemark_writer", LOGIN.password)
     assert (found["sink.buffer-flush.max-rows"], found["sink.buffer-flush.interval"]) == ("7", "250ms")
     assert LOGIN.password not in repr(LOGIN)
+
+
+def test_kafka_with_tls_and_a_password_takes_the_shaded_login_module_and_the_certificates(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    certificate = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----"
+    ca_file.write_text(f"subject=ours\n{certificate}\n{certificate}\n")
+    given = load(
+        kafka={
+            "bootstrap": "one:9093",
+            "security_protocol": "SASL_SSL",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "username": "tide",
+            "password": 'a"b\\c',
+            "ca_file": ca_file,
+        }
+    )
+    found = options.kafka_json_table(given, "group", False)
+
+    assert {name: value for name, value in found.items() if re.search(r"\.(security|sasl|ssl)\.", name)} == {
+        "properties.security.protocol": "SASL_SSL",
+        "properties.sasl.mechanism": "SCRAM-SHA-512",
+        "properties.sasl.jaas.config": (
+            "org.apache.flink.kafka.shaded.org.apache.kafka.common.security.scram.ScramLoginModule required "
+            'username="tide" password="a\\"b\\\\c";'
+        ),
+        "properties.ssl.truststore.type": "PEM",
+        "properties.ssl.truststore.certificates": f"{certificate}\n{certificate}",
+    }
+
+
+def test_without_security_no_option_of_it_is_given(tmp_path: Path) -> None:
+    found = options.kafka_text_source(settings(tmp_path), "group", False)
+    assert [name for name in found if "sasl" in name or "ssl" in name or "security" in name] == []

@@ -78,4 +78,4 @@ def test_without_a_broker_one_sentence_and_what_to_do() -> None:
         address = f"127.0.0.1:{bound.getsockname()[1]}"
         with pytest.raises(UserError, match=f"Kafka does not answer at {address}") as caught:
             KafkaSink(load(kafka={"bootstrap": address}), connect_timeout=0.5)
-    assert "tidemark up" in caught.value.hint
+    assert "kafka.bootstrap" in caught.value.hint
