@@ -64,7 +64,7 @@ class Feed:
     """One feed: fetched when `poll` is called, its new articles returned."""
 
     def __init__(
-        self, website: str, url: str, settings: Rss, seen: Seen, scorer: sentiment.Scorer = sentiment.textblob
+        self, website: str, url: str, settings: Rss, seen: Seen, scorer: sentiment.Scorer = sentiment.vader
     ) -> None:
         self.name = f"{SOURCE}:{website}"
         self.interval = settings.schedule.interval.total_seconds()  # type: ignore[union-attr]
@@ -134,7 +134,7 @@ def retry_after(header: str | None) -> float | None:
 
 
 def parse(
-    body: bytes, website: str, ingest_time: int, scorer: sentiment.Scorer = sentiment.textblob
+    body: bytes, website: str, ingest_time: int, scorer: sentiment.Scorer = sentiment.vader
 ) -> Iterator[Message | BadFrame]:
     """Yield the article of each entry of a feed, or a BadFrame for an entry without link, title or date.
 

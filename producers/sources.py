@@ -66,7 +66,8 @@ def stream(name: str, settings: Settings, pairs: list[str] | None = None) -> Str
 
 def polls(settings: Settings) -> list[PollSource]:
     """Return the feeds of the settings; each is polled on its own, they share what was seen."""
-    from producers import rss
+    from producers import rss, sentiment
 
+    scorer = sentiment.scorer(settings)
     seen = rss.Seen()
-    return [rss.Feed(website, url, settings.rss, seen) for website, url in settings.rss.feeds.items()]
+    return [rss.Feed(website, url, settings.rss, seen, scorer) for website, url in settings.rss.feeds.items()]
