@@ -25,18 +25,22 @@ _MARKET = re.compile(
 
 @dataclass(frozen=True)
 class Coin:
-    """A coin: symbol, name, further names and symbols, and whether the name is also an ordinary word."""
+    """A coin: symbol, name, further names and symbols, and whether name (capitalised) and symbol (word) are also
+    ordinary words.
+    """
 
     symbol: str
     name: str
     aliases: tuple[str, ...] = ()
     capitalised: bool = False
+    word: bool = False
 
 
 COINS: dict[str, Coin] = {
-    symbol: Coin(symbol, coin["name"], tuple(coin.get("aliases", ())), coin.get("capitalised", False))
+    symbol: Coin(symbol, **{**coin, "aliases": tuple(coin.get("aliases", ()))})
     for symbol, coin in _DATA["coins"].items()
 }
+PHRASES: dict[str, str] = _DATA["phrases"]  # each with the symbol that it means, or ""
 
 
 def symbol(code: str) -> str:

@@ -23,7 +23,7 @@ from typing import Any, Literal
 from producers import headlines
 from producers.mentions import mentions
 from producers.message import Message
-from producers.sentiment import score
+from producers.sentiment import score, vader
 from tidemark.errors import UserError
 
 SOURCE = "simulator"
@@ -263,7 +263,7 @@ class Market:
             "website": website,
             "summary": summary,
             "cryptocurrencies_mentioned": mentions(spoken),
-            "sentiment": score(spoken),
+            "sentiment": score(spoken, vader),
             "source": SOURCE,
             "event_time": published,
             "ingest_time": published + rng.randint(5, 250),

@@ -277,6 +277,12 @@ class FearGreed(Poll):
     schedule: Schedule = Every(timedelta(minutes=5))
 
 
+class Sentiment(Group):
+    """How the tone of news is scored (producers/sentiment.py)."""
+
+    scorer: Literal["textblob", "vader"] = "vader"
+
+
 class Producers(Group):
     """What all producers share."""
 
@@ -326,6 +332,7 @@ class Settings(BaseSettings):
     newsapi: NewsApi = NewsApi()
     fred: Fred = Fred()
     fear_greed: FearGreed = FearGreed()
+    sentiment: Sentiment = Sentiment()
     producers: Producers = Producers()
 
     @classmethod

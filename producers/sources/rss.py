@@ -50,9 +50,7 @@ def parser(website: str, settings: Settings) -> Parser:
     return read
 
 
-def parse(
-    body: bytes, website: str, ingest_time: int, scorer: sentiment.Scorer = sentiment.textblob
-) -> Iterator[Message | BadFrame]:
+def parse(body: bytes, website: str, ingest_time: int, scorer: sentiment.Scorer) -> Iterator[Message | BadFrame]:
     """Yield the article of each entry of a feed, or a BadFrame for an entry without link, title or date.
 
     Raises BadFrame where ``body`` is no feed.

@@ -18,7 +18,7 @@ from producers.coins import COINS as KNOWN_COINS
 from producers.market import COINS, FAULTS, MINUTE, Arrival, Coin, Jump, Market, MarketConfig
 from producers.mentions import mentions
 from producers.message import Message
-from producers.sentiment import score
+from producers.sentiment import SCORERS, score
 from tidemark.errors import UserError
 
 Trades = dict[str, list[tuple[int, float]]]  # per pair: event times in epoch ms, and prices
@@ -336,7 +336,7 @@ def test_articles_mention_their_coin_and_sound_as_meant(coin: Coin, mood: headli
         text = f"{title}. {summary}"
         assert mentions(text) == [symbol]
         assert KNOWN_COINS[symbol].name in title
-        assert score(text)["label"] == label
+        assert {score(text, scorer)["label"] for scorer in SCORERS.values()} == {label}
 
 
 def test_article_ids_are_the_hash_of_the_address(market: Market) -> None:

@@ -25,6 +25,24 @@ from producers.mentions import mentions
         ("MBTC and BTCX and ETHER_1", []),
         ("Chainlink links up with Polkadot", ["DOT", "LINK"]),
         ("Shiba Inu", ["SHIB"]),
+        ("Avalanche of sales; a snow avalanche risk; Avalanche rises", ["AVAX"]),
+        ("An avalanche of SOL", ["SOL"]),
+        ("Ripple effects, says Ripple", ["XRP"]),
+        ("Stellar results for Bitcoin miners", ["BTC"]),
+        ("Stellar gains, Polygon returns", ["POL", "XLM"]),
+        ("Bitcoin cash-outs rise, bitcoin cash flows shrink", ["BTC"]),
+        ("ETH Zurich, US DOT, ADA compliance, sui generis", []),
+        ("Sui doubles, SUI triples", ["SUI"]),
+        ("NO ONE IS NEAR THE LINK", []),
+        ("NO ONE BUYS $NEAR OR $link", ["LINK", "NEAR"]),
+        ("BITCOIN AND XRP CRASH, NO ONE KNOWS WHY", ["BTC", "XRP"]),
+        ("NO ONE KNOWS. NEAR rose.", ["NEAR"]),
+        ("NEAR/USDT: 5.20 USD", ["NEAR", "USDT"]),
+        ("#Bitcoin #SOL @LINK", ["BTC", "LINK", "SOL"]),
+        ("ſolana, $ſol, Lıtecoin, bitcoinſ and Bitcoin", ["BTC"]),  # letters that re and lower() see differently
+        ("bitcoin" + 10_000 * "-" + "cash", ["BTC"]),
+        ("$", []),
+        ("$BTC", ["BTC"]),
         ("", []),
         ("Биткоин BTC、ETH", ["BTC", "ETH"]),
     ],
@@ -38,6 +56,13 @@ def test_every_coin_is_found_by_name_and_symbol_and_is_nothing_else(symbol: str)
     coin = coins.COINS[symbol]
     for text in (coin.name, coin.name.upper(), symbol, f"${symbol.lower()}", *coin.aliases):
         assert mentions(f"About {text} today") == [symbol]
+
+
+@pytest.mark.parametrize("phrase", coins.PHRASES)
+def test_a_phrase_means_what_it_says_in_any_case(phrase: str) -> None:
+    expected = [coins.PHRASES[phrase]] if coins.PHRASES[phrase] else []
+    for text in (phrase, phrase.upper(), phrase.capitalize(), f"{phrase}s"):
+        assert mentions(f"About {text} today") == expected
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import contract, sources
+from producers import contract, sentiment, sources
 from producers.http import retry_after
 from producers.message import BadFrame, Message, PollError
 from producers.runloop import Seen, parsed
@@ -72,7 +72,7 @@ def test_plain_text(html: str, text: str) -> None:
 
 
 def test_an_article_in_full() -> None:
-    (message,) = rss.parse(feed_of(ITEM).encode(), "News", NOW)
+    (message,) = rss.parse(feed_of(ITEM).encode(), "News", NOW, sentiment.vader)
     assert isinstance(message, Message)
     value = message.value
     contract.check("articles", value)
@@ -90,7 +90,7 @@ def test_atom_and_updated_times() -> None:
         '<feed xmlns="http://www.w3.org/2005/Atom"><title>t</title><entry><title>Solana</title>'
         '<link href="https://news.test/s"/><updated>2025-01-02T05:04:05+02:00</updated></entry></feed>'
     )
-    (message,) = rss.parse(atom.encode(), "Atom", 1)
+    (message,) = rss.parse(atom.encode(), "Atom", 1, sentiment.vader)
     assert isinstance(message, Message)
     assert message.value["event_time"] == round(PUBLISHED.timestamp() * 1000)
 
@@ -104,7 +104,7 @@ def test_atom_and_updated_times() -> None:
     ],
 )
 def test_an_incomplete_entry_is_kept_as_bad_and_its_neighbour_passes(item: Any, said: str) -> None:
-    bad, good = rss.parse(feed_of(item, ITEM).encode(), "News", 1)
+    bad, good = rss.parse(feed_of(item, ITEM).encode(), "News", 1, sentiment.vader)
     assert isinstance(bad, BadFrame)
     assert said in bad.detail
     assert bad.topic == "articles"
@@ -115,7 +115,7 @@ def test_an_incomplete_entry_is_kept_as_bad_and_its_neighbour_passes(item: Any, 
 @pytest.mark.parametrize("body", [b"", b"<html><body>Moved</body></html>", b"\x00\xff", b"{}", b"/etc/passwd"])
 def test_what_is_no_feed_is_a_bad_frame(body: bytes) -> None:
     with pytest.raises(BadFrame, match="not an RSS or Atom feed"):
-        list(rss.parse(body, "News", 1))
+        list(rss.parse(body, "News", 1, sentiment.vader))
 
 
 @given(st.binary() | st.text().map(str.encode), st.text(), st.text(), st.text())
