@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -69,7 +70,7 @@ class Sink(Protocol):
         """Flush and let go of the connection. Raises SendError as `flush` does."""
 
 
-class _CheckedSink:
+class _CheckedSink(ABC):
     """What the sinks share: contract, encoding, dead letters, counts."""
 
     def __init__(self, settings: Settings) -> None:
@@ -78,8 +79,9 @@ class _CheckedSink:
         self._topics: dict[str, str] = settings.topics.model_dump()
         self._max_future = settings.limits.max_future
 
+    @abstractmethod
     def _put(self, topic: str, key: str | None, payload: bytes) -> None:
-        raise NotImplementedError
+        """Hand ``payload`` for the logical ``topic`` over to whoever takes it."""
 
     def send(self, message: Message) -> None:
         try:
