@@ -1,10 +1,10 @@
 # Everything is set up on the way, into .venv and .runtime; PYTHON=/path/to/python3.11 chooses the Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down lint bench clean
+.PHONY: help demo test up down lint bench bench-producers clean
 SETUP := @PYTHON="$(PYTHON)" sh stack/setup.sh
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Start the stack and its jobs, feed them a simulated market, report (LIVE=1: the real exchanges and news feeds)
 	$(SETUP) run
@@ -32,6 +32,10 @@ lint: ## Check style, types, SQL and YAML
 bench: ## Measure, on the local stack: spikes found against jumps made, for three seeds
 	$(SETUP) run
 	@.venv/bin/python -m benchmarks.spikes
+
+bench-producers: ## Measure what one producer process sends, by kafka-python and by librdkafka, against what the sources send
+	$(SETUP) bench
+	@.venv/bin/python -m benchmarks.producers
 
 clean: down ## Stop the stack and delete what was installed; its data (.tidemark) are kept
 	rm -rf .venv .runtime build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

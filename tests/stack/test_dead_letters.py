@@ -53,8 +53,8 @@ def test_dead_letters_are_listed_shown_and_sent_again(case: Callable[..., World]
     _refused_by_a_producer(world)
     rubbish = b"\x1b]0;owned\x07"
     early = _early(4)
+    world.put("trades", [early, {**_trade(5), "price": -1.5}, rubbish])
     with world.running("ingest"):
-        world.put("trades", [early, {**_trade(5), "price": -1.5}, rubbish])
         wait_for(lambda: len(world.topic("dead_letters")) == 10, "Flink's letters", 90)
 
         found = json.loads(letters("list", "--json").stdout)

@@ -132,13 +132,13 @@ def test_every_make_target_is_listed_by_make() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert phony
 
-    assert set(phony[1].split()) == set(re.findall(r"^([a-z]+):.*## \S", makefile, re.MULTILINE))
+    assert set(phony[1].split()) == set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE))
 
 
 def test_every_make_command_in_the_documents_is_a_target() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     texts = [document.read_text(encoding="utf-8") for document in DOCUMENTS]
-    called = {name for text in texts for name in re.findall(r"(?:`|^ *)make ([a-z]+)", text, re.MULTILINE)}
+    called = {name for text in texts for name in re.findall(r"(?:`|^ *)make ([a-z-]+)", text, re.MULTILINE)}
 
     assert {"demo", "test"} <= called <= targets
 
