@@ -34,8 +34,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MS = timedelta(milliseconds=1)
 _NONE = "There are no dead letters."
 
+
+def _code(text: str | None) -> str | None:
+    from producers.dead_letters import CODES
+
+    if text is not None and text not in CODES:
+        raise UserError(f"{text!r} is not a code of dead letters.", f"Codes: {', '.join(CODES)}.")
+    return text
+
+
 Topic = Annotated[Optional[str], typer.Option("--topic", help="Only what was meant for this topic.")]  # noqa: UP045
-Code = Annotated[Optional[str], typer.Option("--error", help="Only this code.")]  # noqa: UP045
+Code = Annotated[Optional[str], typer.Option("--error", callback=_code, help="Only this code.")]  # noqa: UP045
 
 
 @app.command("list")
@@ -158,8 +167,6 @@ def _letters(
     from producers import dead_letters
     from stack import topics
 
-    if error is not None and error not in dead_letters.CODES:
-        raise UserError(f"{error!r} is not a code of dead letters.", f"Codes: {', '.join(dead_letters.CODES)}.")
     with _broker(config):
         for record in topics.records(config, config.topics.dead_letters, only):
             letter = dead_letters.read(record.topic, record.partition, record.offset, record.timestamp, record.value)
