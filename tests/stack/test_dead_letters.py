@@ -69,7 +69,7 @@ def test_dead_letters_are_listed_shown_and_sent_again(case: Callable[..., World]
         assert "  \\x1b]0;owned\\x07\n" in hostile.stdout
         assert "partition 0, offset 2" in hostile.stdout
         plain = letters("show", by_message[KRAKEN]["id"])
-        assert '\n      "symbol": "BTC/USD",\n' in plain.stdout
+        assert '\n        "symbol": "BTC/USD",\n' in plain.stdout
         assert letters("show", "0:999999").returncode == letters("show", "x").returncode == 1
 
         wait_for(lambda: now_millis() > early["event_time"] - _FUTURE * 1000, "the trades' time to come", 30)
