@@ -195,7 +195,8 @@ def _report(result: Replay, *, dry_run: bool, named: bool) -> None:
     if result.before:
         which = f": {', '.join(result.before)}" if named else ""
         _say(f"{len(result.before):,} were sent before{which}; --again sends them once more")
-    for code, number in Counter(reason.code for reason in result.refused.values()).most_common():
+    refused = Counter(reason.code for reason in result.refused.values())
+    for code, number in sorted(refused.items(), key=lambda item: (-item[1], item[0])):
         _say(f"{number:,} still refused: {code}")
     if named:
         for letter_id, reason in result.refused.items():
