@@ -1,6 +1,6 @@
 # Everything is set up on the way, into .venv and .runtime; PYTHON=/path/to/python3.11 chooses the Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down lint bench bench-sentiment clean
+.PHONY: help demo test up down lint bench bench-sentiment bench-producers clean
 SETUP := @PYTHON="$(PYTHON)" sh stack/setup.sh
 
 help: ## Print this list
@@ -36,6 +36,10 @@ bench: ## Measure, on the local stack: spikes found against jumps made, for thre
 bench-sentiment: ## Measure how well headlines are scored, and the coins found that they mention
 	$(SETUP) run
 	@.venv/bin/python -m benchmarks.sentiment
+
+bench-producers: ## Measure what one producer process sends, by kafka-python and by librdkafka, against what the sources send
+	$(SETUP) bench
+	@.venv/bin/python -m benchmarks.producers
 
 clean: down ## Stop the stack and delete what was installed; its data (.tidemark) are kept
 	rm -rf .venv .runtime build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

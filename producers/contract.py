@@ -51,6 +51,12 @@ def fields(topic: str) -> tuple[str, ...]:
     return tuple(field["name"] for field in _schema(topic)["fields"])
 
 
+def key(topic: str) -> str:
+    """Return the field by which the messages of ``topic`` are partitioned. Raises KeyError where there is none."""
+    name: str = _schema(topic)["key"]
+    return name
+
+
 def bound(topic: str, field: str, name: str) -> Any:
     """Return the bound ``name`` (``maximum``, ``pattern`` …) of a field; nested ones as ``sentiment.score``.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -77,7 +78,7 @@ class Sink(Protocol):
         """Flush and let go of the connection. Raises SendError as `flush` does."""
 
 
-class _CheckedSink:
+class _CheckedSink(ABC):
     """What the sinks share: contract, encoding, dead letters, counts."""
 
     def __init__(self, settings: Settings) -> None:
@@ -86,8 +87,9 @@ class _CheckedSink:
         self._topics: dict[str, str] = settings.topics.model_dump()
         self._max_future = settings.limits.max_future
 
+    @abstractmethod
     def _put(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
-        raise NotImplementedError
+        """Hand ``payload`` for the logical ``topic`` over to whoever takes it."""
 
     def heartbeat(self, source: str, topics: Iterable[str], at: int) -> None:
         for topic in topics:

@@ -14,14 +14,21 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 calls its class so
 from psycopg2.extensions import encrypt_password
 
+from flink_jobs.sql_files import read_query
 from stack import unprivileged
 from stack.config import PYTHON, Layout, postgres_bin
 from tidemark import endpoints
 from tidemark.endpoints import Role
 from tidemark.errors import UserError
+from tidemark.paths import POSTGRES_SQL
 from tidemark.settings import Settings
 
 SUPERUSER = "postgres"
+
+
+def statement(name: str) -> sql.SQL:
+    """Return what ``sql/postgres/<name>.sql`` says: ``{name}`` is for an identifier, ``%(name)s`` for a value."""
+    return sql.SQL(read_query(POSTGRES_SQL / f"{name}.sql"))
 
 
 def connect(settings: Settings, role: Role) -> Connection:
@@ -104,22 +111,16 @@ def make_roles(settings: Settings) -> None:
         with server.cursor() as cursor:
             for role in get_args(Role):
                 login = endpoints.postgres(settings, role)
-                cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login.user,))
-                verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
+                cursor.execute(statement("queries/role_exists"), {"role": login.user})
+                change = statement("setup/alter_role" if cursor.fetchone() else "setup/create_role")
                 secret = encrypt_password(login.password, login.user, server, "scram-sha-256")
-                cursor.execute(
-                    sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
-                        verb, sql.Identifier(login.user), sql.Literal(secret)
-                    )
-                )
+                cursor.execute(change.format(role=sql.Identifier(login.user)), {"secret": secret})
             database = sql.Identifier(settings.postgres.database)
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (settings.postgres.database,))
+            cursor.execute(statement("queries/database_exists"), {"database": settings.postgres.database})
             if not cursor.fetchone():
-                cursor.execute(sql.SQL("CREATE DATABASE {} OWNER tidemark_migrator").format(database))
-            cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
-            cursor.execute(
-                sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO tidemark_writer, tidemark_reader").format(database)
-            )
+                cursor.execute(statement("setup/create_database").format(database=database))
+            cursor.execute(statement("setup/revoke_from_public").format(database=database))
+            cursor.execute(statement("setup/grant_connect").format(database=database))
     finally:
         server.close()
 
@@ -131,7 +132,7 @@ def drop(settings: Settings) -> None:
     try:
         with server.cursor() as cursor:
             name = sql.Identifier(settings.postgres.database)
-            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            cursor.execute(statement("setup/drop_database").format(database=name))
     finally:
         server.close()
 
@@ -162,25 +163,22 @@ def empty(settings: Settings) -> None:
     try:
         with server, server.cursor() as cursor:
             tables = sql.SQL(", ").join(sql.Identifier("public", name) for name in count(settings))
-            cursor.execute(sql.SQL("TRUNCATE {}").format(tables))
+            cursor.execute(statement("setup/empty_tables").format(tables=tables))
     finally:
         server.close()
 
 
 def count(settings: Settings) -> dict[str, int]:
     """Return the number of rows by table of the schema public, partitions counted with their parent."""
-    query = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY relname"  # noqa: E501
     server = connect(settings, "reader")
     try:
         with server, server.cursor() as cursor:
-            cursor.execute(query)
-            tables = [name for (name,) in cursor.fetchall() if name != "schema_migrations"]
+            cursor.execute(statement("queries/tables"))
+            tables = [name for (name,) in cursor.fetchall()]
             if not tables:
                 return {}
-            counts = [
-                sql.SQL("SELECT {}, count(*) FROM {}").format(sql.Literal(name), sql.Identifier("public", name))
-                for name in tables
-            ]
+            one = statement("queries/row_count")
+            counts = [one.format(name=sql.Literal(name), table=sql.Identifier("public", name)) for name in tables]
             cursor.execute(sql.SQL(" UNION ALL ").join(counts))
             return dict(cursor.fetchall())
     finally:

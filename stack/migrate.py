@@ -80,12 +80,9 @@ def migrate(settings: Settings, folder: Path = POSTGRES_SQL) -> list[str]:
     server = database.connect(settings, "migrator")
     try:
         with server, server.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-            cursor.execute(
-                "CREATE TABLE IF NOT EXISTS schema_migrations ("
-                " name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-            )
-            cursor.execute("SELECT name, checksum FROM schema_migrations")
+            cursor.execute(database.statement("queries/migration_lock"), {"lock": _LOCK})
+            cursor.execute(database.statement("setup/schema_migrations"))
+            cursor.execute(database.statement("queries/applied_migrations"))
             new = pending(migrations, dict(cursor.fetchall()))
         for migration in new:
             _apply(server, migration)
@@ -99,8 +96,7 @@ def _apply(server: Connection, migration: Migration) -> None:
         with server, server.cursor() as cursor:
             cursor.execute(migration.text)
             cursor.execute(
-                "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)",
-                (migration.name, migration.checksum),
+                database.statement("setup/note_migration"), {"name": migration.name, "checksum": migration.checksum}
             )
     except psycopg2.Error as error:
         reason = str(error).strip().splitlines()[0]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up the checkout, for make: sh stack/setup.sh run|dev
+# Sets up the checkout, for make: sh stack/setup.sh run|dev|bench
 # A virtual environment in .venv, and in .runtime the JVM artefacts that connectors/artefacts.lock pins. Nothing is
 # written outside the checkout (but pip's cache), and a second run finds everything done.
 set -eu
@@ -41,7 +41,7 @@ check_machine() {
 }
 
 install_packages() {
-    [ "$kind" = dev ] && what='.[dev]' || what=.
+    [ "$kind" = run ] && what=. || what=".[$kind]"
     log=.runtime/pip.log
     echo "Installing the Python packages into .venv (about two minutes, the first time only)…" >&2
     if ! .venv/bin/python -m pip install --disable-pip-version-check --no-compile --retries 2 -e "$what" >"$log" 2>&1; then
@@ -52,10 +52,10 @@ install_packages() {
     fi
 }
 
-# What .venv holds is known by two stamps: `dev` includes `run`.
+# What .venv holds is known by stamps: each of the others includes `run`.
 wanted="$PWD $(cksum <pyproject.toml)"
-if [ "$(cat .venv/tidemark-dev 2>/dev/null)" != "$wanted" ] &&
-    { [ "$kind" = dev ] || [ "$(cat .venv/tidemark-run 2>/dev/null)" != "$wanted" ]; }; then
+stamped() { [ "$(cat ".venv/tidemark-$1" 2>/dev/null)" = "$wanted" ]; }
+if ! stamped "$kind" && ! { [ "$kind" = run ] && { stamped dev || stamped bench; }; }; then
     check_machine
     mkdir -p .runtime
     if ! .venv/bin/python -c "$usable" >/dev/null 2>&1 || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
+from typing import Any
 
 from tidemark import kafka_clients
 from tidemark.errors import UserError
@@ -70,18 +71,39 @@ def count(settings: Settings) -> dict[str, int]:
 
 def read(settings: Settings, name: str) -> Iterator[bytes]:
     """Yield the committed messages of a topic up to now, partition by partition."""
+    return (record.value for record in records(settings, name))
+
+
+def records(settings: Settings, name: str, only: Collection[tuple[int, int]] | None = None) -> Iterator[Any]:
+    """Yield the committed records of a topic up to now as kafka-python has them, partition by partition; of these
+    ``only`` the ones at a (partition, offset), where given.
+    """
     with kafka_clients.admin(settings) as client:
         first, last = kafka_clients.ends(client, [name], committed=True)
     consumer = kafka_clients.consumer(settings, isolation_level="read_committed")
     try:
         for partition, end in last.items():
-            if end == first[partition]:
+            begin = first[partition]
+            if only is not None:
+                offsets = [offset for number, offset in only if number == partition.partition]
+                begin = max(begin, min(offsets, default=end))
+                end = min(end, max(offsets, default=begin) + 1)
+            if end <= begin:
                 continue
             consumer.assign([partition])
-            consumer.seek(partition, first[partition])
+            consumer.seek(partition, begin)
             # The position passes the markers of transactions, which no message shows.
             while consumer.position(partition) < end:
-                for records in consumer.poll(timeout_ms=500).values():
-                    yield from (record.value for record in records if record.offset < end)
+                for found in consumer.poll(timeout_ms=500).values():
+                    for record in found:
+                        if record.offset < end and (only is None or (record.partition, record.offset) in only):
+                            yield record
     finally:
         consumer.close()
+
+
+def topic_id(settings: Settings, name: str) -> str:
+    """Return Kafka's own id of a topic, which another topic of the same name, made later, does not have."""
+    with kafka_clients.admin(settings) as client:
+        (topic,) = client.describe_topics([name])
+    return str(topic["topic_id"])

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from producers.health import Health
+from tests.processes import run
 from tidemark.paths import ROOT
 from tidemark.settings import load
 
@@ -14,16 +14,7 @@ TIDEMARK = Path(sys.prefix) / "bin" / "tidemark"
 
 
 def tidemark(data_dir: Path, *arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    environment["TIDEMARK_DATA_DIR"] = str(data_dir)
-    return subprocess.run(
-        [str(TIDEMARK), *arguments],
-        cwd=cwd,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return run([TIDEMARK, *arguments], cwd, 60, TIDEMARK_DATA_DIR=str(data_dir), **environment)
 
 
 def test_status_of_a_stack_that_was_never_started(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.processes import run
 from tidemark.paths import ROOT
 
 
@@ -25,17 +25,9 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(checkout: Path, **environment: str) -> str:
+def said(checkout: Path, **environment: str) -> str:
     """Run it, check that it ends with status 1, and return what it said last on standard error."""
-    done = subprocess.run(
-        ["/bin/sh", "stack/setup.sh", "run"],
-        cwd=checkout,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    done = run(["/bin/sh", "stack/setup.sh", "run"], checkout, 300, **environment)
     assert done.returncode == 1
     assert done.stdout == ""
     return done.stderr.splitlines()[-1]
@@ -49,31 +41,31 @@ def stub(folder: Path, name: str, script: str) -> None:
 
 
 def test_a_wrong_python_is_named(checkout: Path) -> None:
-    said = run(checkout, PYTHON="/bin/false")
-    assert said == "PYTHON=/bin/false is not a Python 3.10, 3.11 or 3.12, which PyFlink needs."
+    found = said(checkout, PYTHON="/bin/false")
+    assert found == "PYTHON=/bin/false is not a Python 3.10, 3.11 or 3.12, which PyFlink needs."
 
 
 def test_no_python_at_all(checkout: Path) -> None:
     for name in ("python3", "python3.12", "python3.11", "python3.10"):
         stub(checkout / "bin", name, "exit 1")
-    said = run(checkout, PYTHON="", PATH=f"{checkout / 'bin'}:{os.environ['PATH']}")
-    assert said.startswith("No Python 3.10, 3.11 or 3.12 was found")
+    found = said(checkout, PYTHON="", PATH=f"{checkout / 'bin'}:{os.environ['PATH']}")
+    assert found.startswith("No Python 3.10, 3.11 or 3.12 was found")
 
 
 def test_a_python_without_venv(checkout: Path) -> None:
     stub(checkout / "bin", "python3.11", 'case "$2" in *ensurepip*) exit 1;; esac')
-    said = run(checkout, PYTHON=str(checkout / "bin" / "python3.11"))
-    assert "lacks the modules venv and ensurepip" in said
+    found = said(checkout, PYTHON=str(checkout / "bin" / "python3.11"))
+    assert "lacks the modules venv and ensurepip" in found
 
 
 def test_too_little_disk_space(checkout: Path) -> None:
     stub(checkout / "bin", "df", 'printf "Filesystem 1024-blocks Used Available\\n/dev/x 9 9 102400\\n"')
-    said = run(checkout, PYTHON=sys.executable, PATH=f"{checkout / 'bin'}:{os.environ['PATH']}")
-    assert said == f"Setting up needs 4,000 MiB of disk space, and {checkout} has 100 MiB free."
+    found = said(checkout, PYTHON=sys.executable, PATH=f"{checkout / 'bin'}:{os.environ['PATH']}")
+    assert found == f"Setting up needs 4,000 MiB of disk space, and {checkout} has 100 MiB free."
 
 
 def test_no_network(checkout: Path) -> None:
-    said = run(
+    found = said(
         checkout,
         PYTHON=sys.executable,
         PIP_INDEX_URL="http://127.0.0.1:9/simple",
@@ -81,5 +73,5 @@ def test_no_network(checkout: Path) -> None:
         PIP_NO_CACHE_DIR="1",
         PIP_FIND_LINKS="",
     )
-    assert said.startswith("The Python packages could not be downloaded: there is no network connection")
+    assert found.startswith("The Python packages could not be downloaded: there is no network connection")
     assert not (checkout / ".venv" / "tidemark-run").exists()

@@ -1,0 +1,4 @@
+-- Migration lock
+-- Question: Is it our turn to migrate? Waits until it is; the end of the connection gives the lock back
+-- Grain:    one row
+SELECT pg_advisory_lock(%(lock)s);

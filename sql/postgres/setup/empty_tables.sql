@@ -1,0 +1,2 @@
+-- All rows of the tables go, at once.
+TRUNCATE {tables};

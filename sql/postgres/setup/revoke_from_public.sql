@@ -1,0 +1,2 @@
+-- Nobody gets at the database by being anybody.
+REVOKE ALL ON DATABASE {database} FROM public;
