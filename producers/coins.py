@@ -37,6 +37,7 @@ COINS: dict[str, Coin] = {
     symbol: Coin(symbol, coin["name"], tuple(coin.get("aliases", ())), coin.get("capitalised", False))
     for symbol, coin in _DATA["coins"].items()
 }
+COINGECKO_IDS: dict[str, str] = _DATA["coingecko"]  # by symbol
 
 
 def symbol(code: str) -> str:
