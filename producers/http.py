@@ -103,7 +103,7 @@ def retry_after(header: str | None) -> float | None:
 
 def required_key(source: str, key: SecretStr | None, where: str) -> SecretStr:
     """Return ``key``. Raises UserError where it is not set, naming ``where`` one gets it."""
-    if key is None or not key.get_secret_value():
+    if not key:
         raise UserError(
             f"{source} needs an API key.", f"Set TIDEMARK_{source.upper()}__API_KEY; {where} gives one free of charge."
         )

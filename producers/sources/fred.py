@@ -39,7 +39,7 @@ def sources(settings: Settings) -> list[Source]:
     group = settings.fred
     found: list[Source] = []
     for series in group.series:
-        if group.api_key and group.api_key.get_secret_value():
+        if group.api_key:
             query = {"series_id": series, "file_type": "json"}
             request = Observations(group.api_url, group, query, "observation_start", ("api_key", group.api_key))
         else:

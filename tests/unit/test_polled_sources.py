@@ -188,6 +188,15 @@ def test_a_recording_replays_to_the_same_messages(server: ExchangeServer, name: 
     assert len(live.messages) > 0
 
 
+def test_raw_answers_replay_by_the_name_of_their_source(tmp_path: Path) -> None:
+    file = tmp_path / "answers.jsonl"
+    days = [[("2025-03-01", "4.33")], [("2025-03-02", "."), ("2025-03-03", "4.34")]]
+    file.write_text("".join(json.dumps(apis.observations(rows)) + "\n" for rows in days))
+    sink = MemorySink(load())
+    assert replay(file, sink, Event(), load(), source="fred:DFF").frames == 2
+    assert [message.value["date"] for message in sink.messages] == ["2025-03-01", "2025-03-03"]
+
+
 # CoinGecko
 
 
