@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
@@ -329,11 +329,18 @@ def paths(content: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
         yield from paths(value, (*here, name))
 
 
+@cache
+def taken_apart(frame: bytes) -> tuple[Any, list[tuple[Any, ...]]]:
+    """Return what a valid frame says, not to be changed, and the way to every value in it."""
+    content = json.loads(frame)
+    return content, list(paths(content))
+
+
 def replaced(content: Any, path: tuple[Any, ...], change: Callable[[Any, Any], None], new: Any) -> Any:
     """Return a copy of ``content`` in which ``change(holder, name)`` was done at ``path``; ``new`` at the root."""
     if not path:
         return new
-    copy = json.loads(json.dumps(content))
+    copy = orjson.loads(orjson.dumps(content))
     holder = copy
     for name in path[:-1]:
         holder = holder[name]
@@ -343,8 +350,8 @@ def replaced(content: Any, path: tuple[Any, ...], change: Callable[[Any, Any], N
 
 def in_structure(frame: bytes, chance: random.Random) -> bytes:
     """Change, drop, rename or repeat one value of a JSON frame."""
-    content = json.loads(frame)
-    path = chance.choice(list(paths(content)))
+    content, places = taken_apart(frame)
+    path = chance.choice(places)
     new = chance.choice(EVIL)
 
     def change(holder: Any, name: Any) -> None:
@@ -481,7 +488,7 @@ json_values = st.recursive(
 
 
 @pytest.mark.parametrize("name", CASES)
-@hypothesis.settings(max_examples=100, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(max_examples=60, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(data=st.data())
 def test_any_frame(name: str, data: st.DataObject) -> None:
     """Bytes, texts and JSON of every kind, alone and in place of a value of a valid frame."""
@@ -490,8 +497,8 @@ def test_any_frame(name: str, data: st.DataObject) -> None:
     strange = st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass"))
     as_json = json_values.map(lambda value: json.dumps(value).encode())
     if valid[:1] in b"[{":
-        content = json.loads(valid)
-        path = data.draw(st.sampled_from(list(paths(content))))
+        content, places = taken_apart(valid)
+        path = data.draw(st.sampled_from(places))
         put = json_values.map(
             lambda new: json.dumps(
                 replaced(content, path, lambda holder, name: holder.__setitem__(name, new), new)
