@@ -31,6 +31,9 @@ def register(app: typer.Typer) -> None:
     app.command()(produce)
     app.command()(record)
     app.command()(replay)
+    backfill = typer.Typer(help="Fetch what was before, and send it marked as a backfill.", no_args_is_help=True)
+    backfill.command("coingecko")(backfill_coingecko)
+    app.add_typer(backfill, name="backfill")
     simulate.register(app)
 
 
@@ -96,7 +99,7 @@ def record(
 
 def replay(
     file: Annotated[Path, typer.Argument(help="A recording, or raw frames one JSON a line.", dir_okay=False)],
-    source: Annotated[str | None, typer.Option(help="Whose raw frames they are, such as kraken.")] = None,
+    source: Annotated[str | None, typer.Option(help="Whose raw frames they are, such as kraken or fred:DFF.")] = None,
     speed: Annotated[str, typer.Option(help="max, or 1 for real time, 10 for ten times that …")] = "max",
     shift: Annotated[
         str | None, typer.Option(help="Move the times: now, a time like 2026-01-31T12:00:00Z, or -7d.")
@@ -127,6 +130,32 @@ def replay(
     finally:
         _close(sink)
     Console().print(f"{summary.frames} frames, {summary.noise} of them noise; {_counted(sink.counts)}", soft_wrap=True)
+
+
+def backfill_coingecko() -> None:
+    """Send the hourly prices of CoinGecko's coins over the setting coingecko.history to Kafka."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from producers import backfill, runloop
+    from producers.sources import coingecko
+    from tidemark import logs
+
+    config = settings()
+    parts = coingecko.history_sources(config)
+    logs.configure(config)
+    stop = runloop.stop_on_signals()
+    sink = _kafka(config)
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("coins"))
+    try:
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("backfill", total=len(parts))
+            failed = backfill.backfill(parts, sink, stop, config, lambda: bar.advance(task))
+    finally:
+        _close(sink)
+    console.print(_counted(sink.counts))
+    if failed:
+        raise UserError(f"{', '.join(failed)} failed.", "The reason is in the lines above; what was sent stays.")
 
 
 def _sources(names: list[str], config: Settings, pairs: list[str] | None, once: bool) -> list[Source]:

@@ -41,6 +41,7 @@ COINS: dict[str, Coin] = {
     for symbol, coin in _DATA["coins"].items()
 }
 PHRASES: dict[str, str] = _DATA["phrases"]  # each with the symbol that it means, or ""
+COINGECKO_IDS: dict[str, str] = _DATA["coingecko"]  # by symbol
 
 
 def symbol(code: str) -> str:

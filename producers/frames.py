@@ -1,8 +1,9 @@
-"""What the parsers of exchange frames share: strict reading of JSON, numbers and times."""
+"""What the parsers share: strict reading of JSON, numbers and times."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime, timezone
 from decimal import Decimal
 from math import isfinite
@@ -10,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from producers.message import BadFrame
+from producers.message import BadFrame, Message
 
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{0,40})?(?:[eE][+-]?\d{1,3})?")
 # RFC 3339; datetime.fromisoformat of Python 3.10 reads neither Z nor nanoseconds.
@@ -32,6 +33,11 @@ def number(value: Any) -> float:
     if type(value) not in (float, int) or not isfinite(value):
         raise ValueError(f"{ascii(value)[:40]} is not a number")
     return float(value)
+
+
+def optional_number(value: Any) -> float | None:
+    """Return a number as :func:`number` does, and None for None."""
+    return None if value is None else number(value)
 
 
 def text(value: Any) -> str:
@@ -64,3 +70,35 @@ def seconds_millis(value: Any) -> int:
     if type(value) is not str or not _NUMBER.fullmatch(value):
         raise ValueError(f"{ascii(value)[:40]} is not a time in seconds")
     return int(Decimal(value) * 1000)
+
+
+def each(items: Any, topic: str, what: str, read: Callable[[Any], Message | None]) -> list[Message | BadFrame]:
+    """Return of each item of a list what ``read`` makes of it (None: noise, left out), or a BadFrame where it raises
+    ValueError, TypeError, KeyError or IndexError. ``what`` is said in it.
+
+    Raises BadFrame where ``items`` is no list, or holds a faulty item that cannot be kept by itself.
+    """
+    if type(items) is not list:
+        raise BadFrame("bad_frame", f"{what}: expected a list", topic)
+    results: list[Message | BadFrame] = []
+    for item in items:
+        try:
+            message = read(item)
+        except KeyError as error:  # noqa: PERF203 - each item for itself
+            results.append(BadFrame("bad_frame", f"{what}: {error.args[0]} is missing", topic, original=_kept(item)))
+        except (ValueError, TypeError, IndexError) as error:
+            results.append(BadFrame("bad_frame", f"{what}: {error}", topic, original=_kept(item)))
+        else:
+            if message is not None:
+                results.append(message)
+    if any(isinstance(result, BadFrame) and result.original is None for result in results):
+        good = tuple(result for result in results if isinstance(result, Message))
+        raise BadFrame("bad_frame", f"{what}: an item is nested too deeply", topic, good)
+    return results
+
+
+def _kept(item: Any) -> str | None:
+    try:
+        return orjson.dumps(item).decode()
+    except orjson.JSONEncodeError:  # it reads deeper nesting than it writes
+        return None

@@ -11,6 +11,7 @@ import requests
 from pydantic import SecretStr
 
 from producers.message import PollError
+from tidemark.errors import UserError
 from tidemark.settings import Answers
 
 _CHUNK = 65536
@@ -62,7 +63,9 @@ class Http:
                 if response.status_code == requests.codes.not_modified:
                     return None
                 if not response.ok:
-                    refused = " (is the key right?)" if response.status_code in (401, 403) else ""
+                    # FRED refuses an unknown key with 400.
+                    doubted = response.status_code in (401, 403) or (response.status_code == 400 and self._secret)
+                    refused = " (is the key right?)" if doubted else ""
                     wait = retry_after(response.headers.get("Retry-After"))
                     raise PollError(f"HTTP {response.status_code}{refused}", wait)
                 body = bytearray()
@@ -96,3 +99,12 @@ def retry_after(header: str | None) -> float | None:
     if when.tzinfo is None:
         when = when.replace(tzinfo=timezone.utc)
     return max(0.0, (when - datetime.now(timezone.utc)).total_seconds())
+
+
+def required_key(source: str, key: SecretStr | None, where: str) -> SecretStr:
+    """Return ``key``. Raises UserError where it is not set, naming ``where`` one gets it."""
+    if not key:
+        raise UserError(
+            f"{source} needs an API key.", f"Set TIDEMARK_{source.upper()}__API_KEY; {where} gives one free of charge."
+        )
+    return key

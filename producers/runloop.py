@@ -92,14 +92,16 @@ def parsed(parse: Parser, frame: str | bytes, received: int) -> list[Message | B
         return [*bad.good, bad]
 
 
-def deliver(results: Iterable[Message | BadFrame], sink: Sink) -> tuple[int, int]:
-    """Send messages, and what is none as dead letters; return how many of each there were."""
+def deliver(results: Iterable[Message | BadFrame], sink: Sink, *, backfill: bool = False) -> tuple[int, int]:
+    """Send messages (marked where they are a ``backfill``), and what is none as dead letters; return how many of each
+    there were.
+    """
     sent = dead = 0
     for result in results:
         if isinstance(result, BadFrame):
             sink.dead_letter(result.topic, result.original or "", result.code, result.detail)
             dead += 1
-        elif sink.send(result):
+        elif sink.send(result, backfill=backfill):
             sent += 1
         else:
             dead += 1

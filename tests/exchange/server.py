@@ -1,5 +1,5 @@
 """A local exchange and news site: speaks the protocols of Binance, Kraken, Bitstamp and RSS over real sockets,
-and plays given frames.
+plays given frames, and answers as the APIs of the other polled sources do.
 
 Used by the run loop's tests and by the stack tests, with the producers' endpoint settings pointed at it.
 """
@@ -14,8 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Condition, Event, Thread
@@ -25,6 +25,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
+
+from tests.exchange.apis import Apis
+from tests.exchange.apis import Reply as Reply  # the replies of feeds are made with it
 
 _HEARTBEAT = 0.5  # seconds
 _HEARTBEATS = {
@@ -55,15 +58,6 @@ def binance_frames(trades_csv: Path, market: str = "BTCUSDT", combined: bool = T
     return frames
 
 
-@dataclass(frozen=True)
-class Reply:
-    """One scripted answer of a feed. A 200 carries an ETag, and becomes a 304 for who sends it back."""
-
-    body: str = ""
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-
-
 class ExchangeServer:
     """Plays ``binance``, ``kraken`` and ``bitstamp`` frames to whoever subscribes, and answers ``feeds``
     ({path: replies}) over HTTP.
@@ -72,6 +66,7 @@ class ExchangeServer:
     connection; not cut where the list has ended) leaves the rest to the next. After the tape the connection
     stays open, Kraken's and Bitstamp's with heartbeats. The last reply of a feed is repeated. ``pace`` is the pause
     between frames, in seconds. ``history`` has by market what Binance's old trade lookup gives.
+    Polled sources other than feeds are answered by ``apis``.
     ``live`` plays the tapes from the first connection on, whoever listens, as a real exchange does: a connection gets
     what comes after it was made, and what comes while there is none is missed.
     """
@@ -86,6 +81,7 @@ class ExchangeServer:
         history: dict[str, list[dict[str, Any]]] | None = None,
         live: bool = False,
         bitstamp: Sequence[str] = (),
+        apis: Apis | None = None,
     ) -> None:
         self.connections: Counter[str] = Counter()
         self.requests: list[Any] = []  # what clients said: paths of Binance streams, decoded requests of the others
@@ -101,6 +97,7 @@ class ExchangeServer:
         self._pace = pace
         self._history = history or {}
         self._live = live
+        self._apis = apis or Apis()
         self._on_air: set[str] = set()
         self._changed = Condition()
         self._stopped = Event()
@@ -111,8 +108,9 @@ class ExchangeServer:
     def __enter__(self) -> ExchangeServer:
         self._websocket = serve(self._serve_stream, "127.0.0.1", 0, compression=None, close_timeout=1)
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._feed_handler())
-        for serving in (self._websocket, self._http):
-            thread = Thread(target=serving.serve_forever, daemon=True)
+        # It looks every 50 ms whether it shall end.
+        for serve_forever in (self._websocket.serve_forever, partial(self._http.serve_forever, 0.05)):
+            thread = Thread(target=serve_forever, daemon=True)
             thread.start()
             self._threads.append(thread)
         return self
@@ -264,6 +262,8 @@ class ExchangeServer:
             def do_GET(self) -> None:
                 if self.path.startswith("/api/v3/historicalTrades?"):
                     reply = exchange._old_trades(urlsplit(self.path).query)
+                elif (answer := exchange._apis.answer(self.path, self.headers)) is not None:
+                    reply = answer
                 else:
                     with exchange._changed:
                         replies = exchange._feeds.get(self.path, [Reply(status=404)])

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers import contract, sentiment, sources
+from producers.articles import canonical_url, plain_text
 from producers.http import retry_after
 from producers.message import BadFrame, Message, PollError
 from producers.runloop import Seen, parsed
 from producers.source import PollSource
 from producers.sources import rss
-from producers.sources.rss import canonical_url, plain_text
 from tests.exchange.server import ExchangeServer, Reply
 from tests.exchange.server import rss as feed_of
 from tidemark.settings import load
@@ -112,7 +112,17 @@ def test_an_incomplete_entry_is_kept_as_bad_and_its_neighbour_passes(item: Any, 
     assert isinstance(good, Message)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html><body>Moved</body></html>", b"\x00\xff", b"{}", b"/etc/passwd"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html><body>Moved</body></html>",
+        b"\x00\xff",
+        b"{}",
+        b"/etc/passwd",
+        b'<?xml version="1.0" encoding="UTF\x00-8"?><rss version="2.0"/>',
+    ],
+)
 def test_what_is_no_feed_is_a_bad_frame(body: bytes) -> None:
     with pytest.raises(BadFrame, match="not an RSS or Atom feed"):
         list(rss.parse(body, "News", 1, sentiment.vader))
