@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from producers import contract
 from tests.sql import oracle
 from tests.sql.conftest import Run
-from tests.world import Row
+from tests.sql.inputs import START, mood, observation
+from tests.world import Row, World
 
 pytestmark = pytest.mark.stack
 
@@ -18,8 +20,11 @@ TABLES = {
     "trades": ("trade_data", ("pair", "event_time", "source", "trade_id")),
     "tickers": ("ticker_data", ("pair", "event_time", "source")),
     "articles": ("article_data", ("id",)),
+    "prices": ("price_data", ("symbol", "event_time", "source", "crypto_id")),
+    "market_sentiment": ("market_sentiment_data", ("event_time", "source")),
+    "macro": ("macro_data", ("indicator", "date")),
 }
-# What the job calls a fault of the simulator.
+# What the job calls a fault of the simulator; those made by hand go by the code itself.
 CODES = {
     **dict.fromkeys(("not_json", "truncated", "empty", "array", "number", "string", "null", "nan_token"), "not_json"),
     **dict.fromkeys(("text_for_number", "nan_text", "object_for_text", "missing_field"), "invalid_field"),
@@ -65,10 +70,21 @@ def test_what_is_not_is_a_dead_letter_with_place_reason_and_text(run: Run) -> No
         letter = letters[place]
         assert isinstance(put.value, bytes)
         assert letter["message"] == put.value.decode()
-        assert letter["error"] == CODES[put.fault], put
+        assert letter["error"] == CODES.get(put.fault, put.fault), put
         contract.check(
             "dead_letters", dict(zip(("original_topic", "partition", "offset"), place, strict=True)) | letter
         )
+
+
+def test_a_revised_value_replaces_the_one_before(case: Callable[..., World]) -> None:
+    world = case()
+    revised = [observation("GDP", "2024-01-01", value, "quarterly") for value in (3.4, 1.6, 1.4)]
+    world.put("macro", [revised[0], observation("GDP", "2024-04-01", 3.0, "quarterly"), *revised[1:]])
+    world.put("market_sentiment", [mood(START, 40, "Fear"), mood(START, 41, "Fear")])
+    world.run("ingest")
+    assert {row["date"]: row["value"] for row in world.rows("macro_data")} == {"2024-01-01": 1.4, "2024-04-01": 3.0}
+    assert [row["value"] for row in world.rows("market_sentiment_data")] == [41]
+    assert world.topic("dead_letters") == []
 
 
 @pytest.mark.parametrize("topic", TABLES)

@@ -1,5 +1,5 @@
 -- Duplicates
--- Question:  How many acceptable messages say again what an earlier one said?
+-- Question:  How many acceptable messages say again, or say better, what an earlier one said?
 -- Grain:     one row per topic
 -- Key:       topic
 -- Watermark: not used; reads what the topics hold now
@@ -28,4 +28,31 @@ FROM (
     SELECT COUNT(*) AS copies
     FROM articles_valid
     GROUP BY id
+)
+UNION ALL
+SELECT
+    'prices' AS topic,
+    COALESCE(SUM(copies - 1), 0) AS duplicates
+FROM (
+    SELECT COUNT(*) AS copies
+    FROM prices_valid
+    GROUP BY source, symbol, crypto_id, event_time
+)
+UNION ALL
+SELECT
+    'market_sentiment' AS topic,
+    COALESCE(SUM(copies - 1), 0) AS duplicates
+FROM (
+    SELECT COUNT(*) AS copies
+    FROM market_sentiment_valid
+    GROUP BY source, event_time
+)
+UNION ALL
+SELECT
+    'macro' AS topic,
+    COALESCE(SUM(copies - 1), 0) AS duplicates
+FROM (
+    SELECT COUNT(*) AS copies
+    FROM macro_valid
+    GROUP BY `indicator`, `date`
 );
