@@ -69,35 +69,20 @@ def make(kind: str) -> Input:
 
 def trade(pair: str, trade_id: str, at: int, price: float, quantity: float = 1.0, **fields: Any) -> Row:
     """Return a sound trade."""
-    return {
-        "source": "byhand",
-        "symbol": pair.split("/")[0],
-        "pair": pair,
-        "trade_id": trade_id,
-        "price": price,
-        "quantity": quantity,
-        "side": "buy",
-        "event_time": at,
-        "ingest_time": at + 10,
-        **fields,
-    }
+    own = {"trade_id": trade_id, "price": price, "quantity": quantity, "side": "buy"}
+    return {**_of_market(pair, at, own), **fields}
 
 
 def ticker(pair: str, at: int, last: float, **fields: Any) -> Row:
     """Return a sound ticker."""
-    return {
-        "source": "byhand",
-        "symbol": pair.split("/")[0],
-        "pair": pair,
-        "last": last,
-        "bid": None,
-        "ask": None,
-        "volume_24h": None,
-        "change_pct": None,
-        "event_time": at,
-        "ingest_time": at + 10,
-        **fields,
-    }
+    own = {"last": last, **dict.fromkeys(("bid", "ask", "volume_24h", "change_pct"))}
+    return {**_of_market(pair, at, own), **fields}
+
+
+def _of_market(pair: str, at: int, own: Row) -> Row:
+    """Return a message about a pair, with its ``own`` fields where the schema has them."""
+    market = {"source": "byhand", "symbol": pair.split("/")[0], "pair": pair}
+    return {**market, **own, "event_time": at, "ingest_time": at + 10}
 
 
 def article(name: str, at: int, symbols: list[str], score: float = 0.5, **fields: Any) -> Row:

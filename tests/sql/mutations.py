@@ -133,6 +133,14 @@ _WHOLE = (
     b"NaN", b"\xc2\xa0{}", b"{}\xc2\xa0", b"nul", b"-", b"0x1", b"\x1f\x8b\x08\x00", b"\x00\x00\x00\x00\x01",
     b"[" * 5000, b'{"a":' * 5000, b"\\", b"undefined", b"\xf0\x9f\x98\x80",
 )  # fmt: skip
+_TAILS = (
+    b" ", b"\n", b"\r\n", b"\x00", b"x", b"}", b"]", b",", b"{}", b"[]", b"1", b'"x"', b"null", b"\xff",
+    b"\xef\xbb\xbf", b"\xc2\xa0",
+)  # fmt: skip
+_HEADS = (
+    b" ", b"\n", b"\t\r\n", b"\x00", b"x", b"{", b"[", b"\xef\xbb\xbf", b"\xff", b"\xc2\xa0", b"\x0c", b"1",
+    b")]}'\n", b"\x1e",
+)  # fmt: skip
 # One of each is enough: as long as Kafka takes, and longer still once they are written as a JSON text.
 LONG = (
     b"\x01" * 900_000,
@@ -149,50 +157,11 @@ def _truncated(value: Value, rng: Random) -> bytes:
 
 
 def _trailing(value: Value, rng: Random) -> bytes:
-    tail = rng.choice(
-        [
-            b" ",
-            b"\n",
-            b"\r\n",
-            b"\x00",
-            b"x",
-            b"}",
-            b"]",
-            b",",
-            b"{}",
-            b"[]",
-            b"1",
-            b'"x"',
-            b"null",
-            b"\xff",
-            b"\xef\xbb\xbf",
-            b"\xc2\xa0",
-            dumps(value),
-        ]
-    )
-    return dumps(value) + tail
+    return dumps(value) + rng.choice([*_TAILS, dumps(value)])
 
 
 def _leading(value: Value, rng: Random) -> bytes:
-    head = rng.choice(
-        [
-            b" ",
-            b"\n",
-            b"\t\r\n",
-            b"\x00",
-            b"x",
-            b"{",
-            b"[",
-            b"\xef\xbb\xbf",
-            b"\xff",
-            b"\xc2\xa0",
-            b"\x0c",
-            b"1",
-            b")]}'\n",
-            b"\x1e",
-        ]
-    )
-    return head + dumps(value)
+    return rng.choice(_HEADS) + dumps(value)
 
 
 def _wrapped(value: Value, rng: Random) -> bytes:
