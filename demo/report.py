@@ -58,7 +58,7 @@ def conservation(settings: Settings) -> list[Conservation]:
     _, rows = runner.query(settings, query, cluster.client_options(settings))
     duplicates = dict(rows)
     return [
-        Conservation(topic, produced[names[topic]], stored[table], dead[names[topic]], duplicates[topic])
+        Conservation(topic, produced[names[topic]], stored[table], dead[names[topic]], duplicates.get(topic, 0))
         for topic, table in STORED_IN.items()
     ]
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from demo import report
+from flink_jobs import cluster, runner
 from producers import contract
 from tests.sql import oracle
 from tests.sql.conftest import Run
@@ -95,3 +97,28 @@ def test_produced_is_stored_and_dead_and_repeated(run: Run, topic: str) -> None:
     repeated = sum(count - 1 for count in fine.values())
     dead = [letter for letter in run.world.topic("dead_letters") if letter["original_topic"] == run.world.name(topic)]
     assert len(puts) == len(run.world.rows(table)) + len(dead) + repeated
+
+
+def test_the_account_of_every_topic_balances(runs: Callable[[str], Run]) -> None:
+    run = runs("hostile")
+    for account in report.conservation(run.world.settings):
+        puts = run.input.puts[account.topic]
+        _, key = TABLES[account.topic]
+        fine = Counter(tuple(put.value[name] for name in key) for put in puts if isinstance(put.value, dict))
+        assert account.produced == len(puts) > 0
+        assert account.stored == len(fine)
+        assert account.dead_lettered == sum(bool(put.fault) for put in puts) > 0
+        assert account.duplicates == sum(fine.values()) - len(fine) > 0
+        assert account.missing == 0
+
+
+def test_heartbeats_can_be_read(case: Callable[..., World]) -> None:
+    world = case()
+    beat = {"source": "binance", "topic": "trades", "event_time": START + 1}
+    world.put("heartbeats", [beat, {**beat, "event_time": 4_000_000_000_000}])
+    sql = "SELECT source, topic, event_time, CAST(rowtime AS STRING) FROM heartbeats"
+    _, rows = runner.query(world.settings, sql, cluster.client_options(world.settings))
+    assert sorted(rows, key=lambda row: row[2]) == [
+        ("binance", "trades", START + 1, "2025-06-01 00:00:00.001"),
+        ("binance", "trades", 4_000_000_000_000, None),  # an implausible time moves nothing
+    ]
