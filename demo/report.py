@@ -16,7 +16,14 @@ from stack import database, topics
 from tidemark.paths import FLINK_SQL, POSTGRES_SQL
 from tidemark.settings import Settings
 
-_STORED_IN = {"trades": "trade_data", "tickers": "ticker_data", "articles": "article_data"}
+STORED_IN = {
+    "trades": "trade_data",
+    "tickers": "ticker_data",
+    "articles": "article_data",
+    "prices": "price_data",
+    "market_sentiment": "market_sentiment_data",
+    "macro": "macro_data",
+}
 # A spike is a jump's if it begins while the jump lasts, give or take a bar.
 _TOLERANCE_MS = 2_000
 
@@ -51,8 +58,8 @@ def conservation(settings: Settings) -> list[Conservation]:
     _, rows = runner.query(settings, query, cluster.client_options(settings))
     duplicates = dict(rows)
     return [
-        Conservation(topic, produced[names[topic]], stored[table], dead[names[topic]], duplicates[topic])
-        for topic, table in _STORED_IN.items()
+        Conservation(topic, produced[names[topic]], stored[table], dead[names[topic]], duplicates.get(topic, 0))
+        for topic, table in STORED_IN.items()
     ]
 
 

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flink_jobs import cluster
+from flink_jobs import cluster, variables
 from tidemark import kafka_clients
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
 # Which topics a job reads, by their names in settings.topics.
 INPUTS = {
-    "ingest": ("trades", "tickers", "articles"),
+    "ingest": variables.INPUTS,
     "enrich": ("trades", "articles"),
     "analytics": ("trades", "articles"),
     "alerts": ("trades", "tickers"),

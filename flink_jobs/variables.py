@@ -11,7 +11,8 @@ from tidemark import endpoints
 from tidemark.durations import format_duration
 from tidemark.settings import Settings
 
-_NUMBER = r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,17})?"  # JSON allows no leading zeros
+# The topics whose every message ends in a table or among the dead letters, by their names in settings.topics.
+INPUTS = ("trades", "tickers", "articles", "prices", "market_sentiment", "macro")
 _LATEST_TIME = 4_102_444_800_000  # 2100-01-01: an ingest time beyond it is no epoch in milliseconds
 
 
@@ -37,10 +38,13 @@ def variables(
         "TOPIC_TRADES": _text(topics.trades),
         "TOPIC_TICKERS": _text(topics.tickers),
         "TOPIC_ARTICLES": _text(topics.articles),
+        "TOPIC_PRICES": _text(topics.prices),
+        "TOPIC_MARKET_SENTIMENT": _text(topics.market_sentiment),
+        "TOPIC_MACRO": _text(topics.macro),
         "TOPIC_HEARTBEATS": _text(topics.heartbeats),
         "TOPIC_ALERTS": _text(topics.alerts),
         "TOPIC_DEAD_LETTERS": _text(topics.dead_letters),
-        "INPUT_TOPICS": _text(";".join((topics.trades, topics.tickers, topics.articles))),
+        "INPUT_TOPICS": _text(";".join(getattr(topics, topic) for topic in INPUTS)),
         # Unique per job, sink and topic: two sinks with one prefix fence each other off for ever.
         "TRANSACTIONS_ALERTS": _text(f"{group}-{topics.alerts}"),
         "TRANSACTIONS_DEAD_LETTERS": _text(f"{group}-{topics.dead_letters}"),
@@ -50,8 +54,10 @@ def variables(
         "TRADES_WATERMARK": _interval(watermarks.enrich_trades if waits_for_news else watermarks.trades),
         "TICKERS_WATERMARK": _interval(watermarks.tickers),
         "ARTICLES_WATERMARK": _interval(watermarks.enrich_articles if waits_for_news else watermarks.articles),
+        "PRICES_WATERMARK": _interval(watermarks.prices),
         "MAX_FUTURE": _interval(settings.limits.max_future),
         "EARLIEST_EVENT_TIME": str(contract.bound("trades", "event_time", "minimum")),
+        "MACRO_EVENT_TIME_MINIMUM": str(contract.bound("macro", "event_time", "minimum")),
         "LATEST_TIME": str(_LATEST_TIME),
         # feeds
         "SEQUENTIAL_SOURCES": ", ".join(map(_text, settings.quality.sequential)),
@@ -73,10 +79,16 @@ def variables(
         **_forms("trades", "source", "symbol", "pair", "trade_id"),
         **_forms("tickers", "source", "symbol", "pair"),
         **_forms("articles", "id", "url", "source"),
+        **_forms("prices", "crypto_id", "symbol", "source"),
+        **_forms("market_sentiment", "source", "classification"),
+        **_forms("macro", "indicator", "date", "frequency"),
         **_maxima("trades", "price", "quantity"),
         **_maxima("tickers", "last", "bid", "ask", "volume_24h", "change_pct"),
-        "TRADES_PLAIN_FORM": _text(plain_form("trades")),
-        "TICKERS_PLAIN_FORM": _text(plain_form("tickers")),
+        **_bounds("prices", "price_usd", "market_cap", "volume_24h", "change_1h", "change_24h", "change_7d"),
+        **_bounds("prices", "ath", "atl", "circulating_supply"),
+        **_bounds("market_sentiment", "value"),
+        **_bounds("macro", "value"),
+        **{f"{topic}_plain_form".upper(): _text(plain_form(topic)) for topic in INPUTS if topic != "articles"},
     }
 
 
@@ -94,15 +106,25 @@ def _plain_value(topic: str, name: str) -> str:
     field = contract.field(topic, name)
     kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
     if "string" in kinds:
-        form = f'"{_body(field["pattern"])}"'
+        # Without a form of its own: ASCII, without what JSON writes with a backslash.
+        form = f'"{_body(field["pattern"])}"' if "pattern" in field else r'"[ !#-\[\]-~]*"'
     elif "long" in kinds:
         form = "1[3-9][0-9]{11}"  # milliseconds between 2011 and 2033
-    elif "exclusiveMinimum" in field:
-        form = rf"(?![0.]+[,}}]){_NUMBER}"
+        if field["minimum"] < 0:
+            form = "(?:0|-?[1-9][0-9]{0,11}|1[0-9]{12})"  # … between 1938 and 2033
     else:
-        sign = "-?" if field["minimum"] < 0 else ""
-        form = rf"{sign}(?:0|[1-9][0-9]?)(?:\.[0-9]{{1,17}})?" if sign else _NUMBER
+        form = _plain_number(field, "" if "int" in kinds else r"(?:\.[0-9]{1,17})?")
     return f"(?:{form}|null)" if "null" in kinds else form
+
+
+def _plain_number(field: dict[str, Any], fraction: str) -> str:
+    low = field.get("minimum", 0)
+    # Every number of so many digits is within the bounds.
+    digits = len(str(int(min(field["maximum"], -low) if low < 0 else field["maximum"]))) - 1
+    number = rf"(?:0|[1-9][0-9]{{0,{digits - 1}}}){fraction}"  # JSON allows no leading zeros
+    if "exclusiveMinimum" in field:
+        return rf"(?![0.]+[,}}]){number}"
+    return f"-?{number}" if low < 0 else number
 
 
 def _body(pattern: str) -> str:
@@ -118,6 +140,16 @@ def _forms(topic: str, *names: str) -> dict[str, str]:
 
 def _maxima(topic: str, *names: str) -> dict[str, str]:
     return {f"{topic}_{name}_maximum".upper(): _number(contract.bound(topic, name, "maximum")) for name in names}
+
+
+def _bounds(topic: str, *names: str) -> dict[str, str]:
+    return {
+        f"{topic}_{name}_{bound}".upper(): _number(field[bound])
+        for name in names
+        for field in [contract.field(topic, name)]
+        for bound in ("minimum", "exclusiveMinimum", "maximum")
+        if bound in field
+    }
 
 
 def _text(value: str) -> str:

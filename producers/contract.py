@@ -74,6 +74,12 @@ def field(topic: str, name: str) -> dict[str, Any]:
     return _field(_schema(topic), name)
 
 
+def doc(topic: str) -> str:
+    """Return what the schema of ``topic`` says it is for, and in which topic and by which key it is."""
+    text: str = _schema(topic)["doc"]
+    return text
+
+
 def _field(record: dict[str, Any], name: str) -> dict[str, Any]:
     fields_of: dict[str, dict[str, Any]] = {field["name"]: field for field in record["fields"]}
     return fields_of[name]

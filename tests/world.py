@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 
@@ -113,7 +113,7 @@ class World:
                 wait_for(lambda: self._ended(rest, job_id), f"job {job_id} to end", 60)
 
     def rows(self, table: str) -> list[Row]:
-        """Return the rows of a PostgreSQL table, times as epoch milliseconds."""
+        """Return the rows of a PostgreSQL table, times as epoch milliseconds, days in ISO 8601."""
         server = database.connect(self.settings, "reader")
         try:
             with server, server.cursor() as cursor:
@@ -161,4 +161,6 @@ def _causes(history: list[dict[str, str]]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return (value - _EPOCH) // timedelta(milliseconds=1) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // timedelta(milliseconds=1)
+    return value.isoformat() if isinstance(value, date) else value

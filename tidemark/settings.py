@@ -131,6 +131,7 @@ class Watermarks(Group):
     trades: PositiveDuration = timedelta(seconds=10)
     tickers: PositiveDuration = timedelta(seconds=10)
     articles: PositiveDuration = timedelta(minutes=2)
+    prices: PositiveDuration = timedelta(minutes=2)  # an aggregator updates its coins one by one
     enrich_trades: PositiveDuration = timedelta(minutes=5)  # the join waits for news that is polled every 5 min
     enrich_articles: PositiveDuration = timedelta(minutes=5)
     # A partition without a message for this long holds nothing back any more. Not too short where messages are dense:

@@ -8,19 +8,28 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
 from functools import cache
 from hashlib import sha256
 from random import Random
 from typing import Any
 from zlib import crc32
 
+from producers import contract
 from producers.market import MINUTE, Jump, Market, MarketConfig
 from tests.world import Row, Value
 
 START = 1_748_736_000_000  # 2025-06-01, the beginning of a 5-minute window
 MIDDLE = START + 15 * MINUTE
 CONFIG = MarketConfig(START, minutes=30, seed=7, trades_per_second=2, duplicates=0.05, late=0, malformed=0.02)
-BOUNDS = {"trades": 10_000, "tickers": 10_000, "articles": 120_000}  # ms, the watermarks' delays
+BOUNDS = {  # ms: the watermarks' delays, and where no window looks at them as much disorder as there may be
+    "trades": 10_000,
+    "tickers": 10_000,
+    "articles": 120_000,
+    "prices": 120_000,
+    "market_sentiment": 10 * 24 * 60 * MINUTE,
+    "macro": 100 * 24 * 60 * MINUTE,
+}
 LATE = "LATE/USDT"  # behind the watermark in the hostile input: stored and enriched, but in no window
 
 Topics = dict[str, list[Row]]
@@ -48,10 +57,10 @@ class Input:
 def make(kind: str) -> Input:
     """Return the input ``tidy``, ``shuffled`` or ``hostile``."""
     market = Market(CONFIG)
-    sound: Topics = {"trades": [], "tickers": [], "articles": []}
+    sound: Topics = {topic: [] for topic in BOUNDS}
     for message in market.messages():
         sound[message.topic].append(message.value)
-    for topic, extra in by_hand().items():
+    for topic, extra in {**by_hand(), **polled()}.items():
         sound[topic] += extra
         sound[topic].sort(key=lambda value: value["event_time"])
     arrange = {"tidy": _tidy, "shuffled": _shuffled, "hostile": _hostile}[kind]
@@ -60,35 +69,20 @@ def make(kind: str) -> Input:
 
 def trade(pair: str, trade_id: str, at: int, price: float, quantity: float = 1.0, **fields: Any) -> Row:
     """Return a sound trade."""
-    return {
-        "source": "byhand",
-        "symbol": pair.split("/")[0],
-        "pair": pair,
-        "trade_id": trade_id,
-        "price": price,
-        "quantity": quantity,
-        "side": "buy",
-        "event_time": at,
-        "ingest_time": at + 10,
-        **fields,
-    }
+    own = {"trade_id": trade_id, "price": price, "quantity": quantity, "side": "buy"}
+    return {**_of_market(pair, at, own), **fields}
 
 
 def ticker(pair: str, at: int, last: float, **fields: Any) -> Row:
     """Return a sound ticker."""
-    return {
-        "source": "byhand",
-        "symbol": pair.split("/")[0],
-        "pair": pair,
-        "last": last,
-        "bid": None,
-        "ask": None,
-        "volume_24h": None,
-        "change_pct": None,
-        "event_time": at,
-        "ingest_time": at + 10,
-        **fields,
-    }
+    own = {"last": last, **dict.fromkeys(("bid", "ask", "volume_24h", "change_pct"))}
+    return {**_of_market(pair, at, own), **fields}
+
+
+def _of_market(pair: str, at: int, own: Row) -> Row:
+    """Return a message about a pair, with its ``own`` fields where the schema has them."""
+    market = {"source": "byhand", "symbol": pair.split("/")[0], "pair": pair}
+    return {**market, **own, "event_time": at, "ingest_time": at + 10}
 
 
 def article(name: str, at: int, symbols: list[str], score: float = 0.5, **fields: Any) -> Row:
@@ -107,6 +101,155 @@ def article(name: str, at: int, symbols: list[str], score: float = 0.5, **fields
         "ingest_time": at + 10,
         **fields,
     }
+
+
+def price(symbol: str, at: int, price_usd: float, source: str = "coingecko", **fields: Any) -> Row:
+    """Return a sound price with all that an aggregator may leave out left out."""
+    return {
+        "crypto_id": symbol.lower(),
+        "symbol": symbol,
+        "name": f"Cöin {symbol}",
+        "source": source,
+        "price_usd": price_usd,
+        **dict.fromkeys(("market_cap", "volume_24h", "change_1h", "change_24h", "change_7d", "ath", "atl")),
+        "circulating_supply": None,
+        "event_time": at,
+        "ingest_time": at + 10,
+        **fields,
+    }
+
+
+def mood(at: int, value: int, classification: str = "Extreme Fear", source: str = "alternative.me") -> Row:
+    """Return a sound value of the Fear & Greed index."""
+    return {"source": source, "value": value, "classification": classification, "event_time": at}
+
+
+def observation(indicator: str, day: str, value: float, frequency: str = "daily") -> Row:
+    """Return a sound observation of an economic series."""
+    midnight = datetime.combine(date.fromisoformat(day), datetime.min.time(), timezone.utc)
+    event_time = (midnight - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
+    return {
+        "indicator": indicator,
+        "value": value,
+        "date": day,
+        "frequency": frequency,
+        "event_time": event_time,
+    }
+
+
+def polled() -> Topics:
+    """Return what aggregators, the index and the series say, up to the edges of what the contract allows."""
+    full: Row = {
+        "market_cap": 2.0e12,
+        "volume_24h": 3.5e10,
+        "change_1h": -0.25,
+        "change_24h": 150.5,
+        "change_7d": -100.0,
+        "ath": 126_080.0,
+        "atl": 67.81,
+        "circulating_supply": 19_945_678.0,
+    }
+    prices = [
+        price(symbol, START + minute * MINUTE + number, 10.0**number + minute, source, **full)
+        for minute in range(30)
+        for number, symbol in enumerate(("BTC", "ETH", "SOL", "DOGE"))
+        for source in ("coingecko", "coinmarketcap")
+    ]
+    most: Row = {
+        "market_cap": 1e15,
+        "volume_24h": 0.0,
+        "change_1h": 1e9,
+        "ath": 1e9,
+        "atl": 0.0,
+        "circulating_supply": 1e18,
+    }
+    prices += [
+        price("EDGE", MIDDLE, 1e9, **most),
+        price("EDGE", MIDDLE + 1, 5e-324),
+        # Two coins of one symbol at the same moment are two.
+        price("TWIN", MIDDLE, 1.0, crypto_id="twin-one"),
+        price("TWIN", MIDDLE, 2.0, crypto_id="twin-two"),
+        price("QUOTE", MIDDLE, 1.0, name='a "quoted" \\ näme'),
+    ]
+    days = [START - day * 24 * 60 * MINUTE for day in range(90)]
+    moods = [mood(at, number % 101, "Neutral") for number, at in enumerate(days)]
+    moods += [mood(MIDDLE, 0, source="edge"), mood(MIDDLE + 1, 100, "Extreme Greed", "edge")]
+    first = date(1899, 12, 31)
+    series = [
+        observation("DFF", (first + timedelta(days=number * 137)).isoformat(), round(5 - number / 100, 2))
+        for number in range(1, 330)
+    ]
+    edges = (("1900-01-01", -1e15), ("1970-01-01", 0.0), ("1969-12-31", 1e15), ("2024-02-29", 5e-324))
+    series += [observation("EDGE_1", day, value, "monthly") for day, value in edges]
+    return {"prices": prices, "market_sentiment": moods, "macro": series}
+
+
+def _misshapen(topic: str) -> list[tuple[bytes, str]]:
+    """Return messages of a polled topic that must be rejected, each with its code."""
+    if topic == "prices":
+        sound = price("BAD", MIDDLE, 1.0)
+        changes: list[tuple[Row, str]] = [
+            ({"price_usd": 0}, "out_of_range"),
+            ({"price_usd": -1.5}, "out_of_range"),
+            ({"price_usd": None}, "invalid_field"),
+            ({"price_usd": "cheap"}, "invalid_field"),
+            ({"price_usd": 1.1e9}, "out_of_range"),
+            ({"market_cap": -1}, "out_of_range"),
+            ({"change_24h": -100.1}, "out_of_range"),
+            ({"circulating_supply": 1.1e18}, "out_of_range"),
+            ({"symbol": "btc"}, "invalid_field"),
+            ({"crypto_id": "a/b"}, "invalid_field"),
+            ({"name": None}, "invalid_field"),
+            ({"source": "CoinGecko"}, "invalid_field"),
+            ({"event_time": 1}, "time_out_of_range"),
+            ({"event_time": 4_000_000_000_000}, "time_out_of_range"),
+            ({"ingest_time": 0}, "time_out_of_range"),
+            ({"ingest_time": None}, "invalid_field"),
+        ]
+    elif topic == "market_sentiment":
+        sound = mood(MIDDLE + 2, 50, source="bad")
+        changes = [
+            ({"value": -1}, "out_of_range"),
+            ({"value": 101}, "out_of_range"),
+            ({"value": 2**31}, "invalid_field"),
+            ({"value": "high"}, "invalid_field"),
+            ({"value": None}, "invalid_field"),
+            ({"classification": ""}, "invalid_field"),
+            ({"classification": "Greed; DROP TABLE"}, "invalid_field"),
+            ({"source": None}, "invalid_field"),
+            ({"event_time": -1}, "time_out_of_range"),
+            ({"event_time": 4_000_000_000_000}, "time_out_of_range"),
+        ]
+    elif topic == "macro":
+        sound = observation("BAD", "2023-03-02", 1.0)
+        changes = [
+            ({"date": "2023-02-30"}, "invalid_field"),  # what a lenient parser takes for 2 March
+            ({"date": "2023-03-01"}, "invalid_field"),
+            ({"date": "02.03.2023"}, "invalid_field"),
+            ({"date": "2023-03-02\n"}, "invalid_field"),
+            ({"date": "2023-03-2"}, "invalid_field"),
+            ({"date": None}, "invalid_field"),
+            ({"event_time": sound["event_time"] + 1}, "invalid_field"),
+            ({"event_time": sound["event_time"] - 1}, "invalid_field"),
+            (observation("BAD", "1899-12-31", 1.0), "time_out_of_range"),
+            (observation("BAD", "2096-01-01", 1.0), "time_out_of_range"),
+            ({"value": None}, "invalid_field"),
+            ({"value": "."}, "invalid_field"),
+            ({"value": 1.1e15}, "out_of_range"),
+            ({"value": -1.1e15}, "out_of_range"),
+            ({"indicator": "dff"}, "invalid_field"),
+            ({"frequency": "5 days"}, "invalid_field"),
+        ]
+    else:
+        return []
+    whole = contract.encode(sound)
+    required = [name for name, value in sound.items() if value is not None]
+    broken = (whole[:-1], whole[:40], b"", b"null", b"[1]", b'"text"', b"<html>")
+    return [
+        *((contract.encode({**sound, **change}), code) for change, code in changes),
+        *((contract.encode({k: v for k, v in sound.items() if k != name}), "invalid_field") for name in required),
+        *((payload, "not_json") for payload in broken),
+    ]
 
 
 def by_hand() -> Topics:
@@ -177,7 +320,7 @@ def by_hand() -> Topics:
 
 
 def _partition(value: Row, partitions: int = 3) -> int:
-    key: str = value["pair"] if "pair" in value else value["id"]
+    key: str = next(value[name] for name in ("pair", "id", "indicator", "symbol", "source") if name in value)
     return crc32(key.encode()) % partitions
 
 
@@ -215,6 +358,8 @@ def _hostile(topic: str, values: list[Row]) -> list[Put]:
     for arrival in Market(CONFIG).arrivals():
         if arrival.kind == "malformed" and arrival.message.topic == topic:
             put(arrival.at_ms, Put(_partition(arrival.message.value, 2), arrival.payload, arrival.fault))
+    for payload, code in _misshapen(topic):
+        put(rng.choice(values)["event_time"], Put(rng.randrange(2), payload, code))
     return [put for _, _, put in sorted(queue, key=lambda entry: entry[:2])]
 
 

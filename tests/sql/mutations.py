@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from hashlib import sha256
 from random import Random
 from typing import Any
 
+TOPICS = ("trades", "tickers", "articles", "prices", "market_sentiment", "macro")
+FIRST_DAY = date(1955, 1, 1)  # macro message n is of n days later
 START = 1_760_000_000_000  # 2025-10-09; message n happened n * 10 ms later, and was received n ms after this
 _FUTURE = 4_000_000_000_000  # 2096
 _EARLIEST = 1_230_940_800_000  # the schemas' bound
@@ -21,7 +24,7 @@ def _id(n: int) -> str:
 
 
 def sound(topic: str, n: int) -> Value:
-    """Return the sound message number ``n``; its ingest time and its key are those of no other."""
+    """Return the sound message number ``n``; its key, and its ingest or else event time, are those of no other."""
     times = {"event_time": START + 10 * n, "ingest_time": START + n}
     market = {"source": "fuzz", "symbol": "BTC", "pair": "BTC/USDT"}
     if topic == "trades":
@@ -29,6 +32,18 @@ def sound(topic: str, n: int) -> Value:
     if topic == "tickers":
         numbers = {"last": 100.5, "bid": 100.0, "ask": 101.0, "volume_24h": 5.0, "change_pct": -0.5}
         return {**market, "pair": f"BTC/{_id(n)[:16].upper()}", **numbers, **times}
+    if topic == "prices":
+        optional = ("market_cap", "volume_24h", "change_1h", "change_24h", "change_7d", "ath", "atl")
+        coin = {"crypto_id": "bitcoin", "symbol": _id(n)[:16].upper(), "name": f"Cöin {n}" if n % 2 else f"Coin {n}"}
+        numbers = {"price_usd": 100.5, **dict.fromkeys(optional, 50.5), "circulating_supply": 2.1e7}
+        return {**coin, "source": "fuzz", **numbers, **times}
+    if topic == "market_sentiment":
+        return {"source": _id(n)[:16], "value": n % 101, "classification": "Fear", "event_time": times["event_time"]}
+    if topic == "macro":
+        day = FIRST_DAY + timedelta(days=n)
+        midnight = (day - date(1970, 1, 1)) // timedelta(milliseconds=1)
+        what = {"indicator": _id(n)[:16].upper(), "value": 5.25, "date": day.isoformat(), "frequency": "daily"}
+        return {**what, "event_time": midnight}
     return {
         "id": _id(n),
         "title": f"Títle {n}",
@@ -44,11 +59,16 @@ def sound(topic: str, n: int) -> Value:
 
 def _key(value: Value, rng: Random) -> str:
     # The times tell messages apart, so they are not spoilt as often as the rest.
-    return rng.choice([name for name in value if not name.endswith("_time")] * 4 + ["event_time", "ingest_time"])
+    return rng.choice([name for name in value if not name.endswith("_time")] * 4 + _time_names(value))
+
+
+def _time_names(value: Value) -> list[str]:
+    return [name for name in value if name.endswith("_time")]
 
 
 def _number(value: Value, rng: Random) -> str:
-    return rng.choice([name for name, found in value.items() if isinstance(found, float)] or ["event_time"])
+    numbers = [name for name, found in value.items() if isinstance(found, (float, int)) and not name.endswith("_time")]
+    return rng.choice(numbers or ["event_time"])
 
 
 def _text(value: Value, rng: Random) -> str:
@@ -97,7 +117,7 @@ _TEXTS = (
     b'"BTC/USDT\\n"', b'"btc/usdt"', b'"BTCUSDT"', b'"BTC/USDT "', b'"BUY"', b'"sell\\n"', b'"https://x"',
     b'"http://\\u0000"', b'"' + b"x" * 70_000 + b'"', b'"' + b"\\u0041" * 30_000 + b'"', b'"\xe2\x80\xa8"',
     b'"\x7f"', b'"\xc2\x85"', b'"${KAFKA}"', b"\"'; DROP TABLE trade_data; --\"", b'"\\\\"', b'"\\u00e9"',
-    b'"\xf0\x9f\x98"', b'"\\ud83d"', b'"\\ude00\\ud83d"',
+    b'"\xf0\x9f\x98"', b'"\\ud83d"', b'"\\ude00\\ud83d"', b'"2023-02-30"', b'"0000-00-00"', b'"2024-02-29"',
 )  # fmt: skip
 _EXTRAS = (
     b"1", b'"x"', b"null", b"{}", b'{"a":[1,2,{"b":"]}"}]}', b"[[[[]]]]", b"[" * 900 + b"]" * 900,
@@ -112,6 +132,14 @@ _WHOLE = (
     b'{"a"', b'{"a":', b'{"a":1', b'{"a":1,', b"{,}", b"{a:1}", b"{'a':1}", b'{"a":1}}', b"//", b"/**/{}",
     b"NaN", b"\xc2\xa0{}", b"{}\xc2\xa0", b"nul", b"-", b"0x1", b"\x1f\x8b\x08\x00", b"\x00\x00\x00\x00\x01",
     b"[" * 5000, b'{"a":' * 5000, b"\\", b"undefined", b"\xf0\x9f\x98\x80",
+)  # fmt: skip
+_TAILS = (
+    b" ", b"\n", b"\r\n", b"\x00", b"x", b"}", b"]", b",", b"{}", b"[]", b"1", b'"x"', b"null", b"\xff",
+    b"\xef\xbb\xbf", b"\xc2\xa0",
+)  # fmt: skip
+_HEADS = (
+    b" ", b"\n", b"\t\r\n", b"\x00", b"x", b"{", b"[", b"\xef\xbb\xbf", b"\xff", b"\xc2\xa0", b"\x0c", b"1",
+    b")]}'\n", b"\x1e",
 )  # fmt: skip
 # One of each is enough: as long as Kafka takes, and longer still once they are written as a JSON text.
 LONG = (
@@ -129,50 +157,11 @@ def _truncated(value: Value, rng: Random) -> bytes:
 
 
 def _trailing(value: Value, rng: Random) -> bytes:
-    tail = rng.choice(
-        [
-            b" ",
-            b"\n",
-            b"\r\n",
-            b"\x00",
-            b"x",
-            b"}",
-            b"]",
-            b",",
-            b"{}",
-            b"[]",
-            b"1",
-            b'"x"',
-            b"null",
-            b"\xff",
-            b"\xef\xbb\xbf",
-            b"\xc2\xa0",
-            dumps(value),
-        ]
-    )
-    return dumps(value) + tail
+    return dumps(value) + rng.choice([*_TAILS, dumps(value)])
 
 
 def _leading(value: Value, rng: Random) -> bytes:
-    head = rng.choice(
-        [
-            b" ",
-            b"\n",
-            b"\t\r\n",
-            b"\x00",
-            b"x",
-            b"{",
-            b"[",
-            b"\xef\xbb\xbf",
-            b"\xff",
-            b"\xc2\xa0",
-            b"\x0c",
-            b"1",
-            b")]}'\n",
-            b"\x1e",
-        ]
-    )
-    return head + dumps(value)
+    return rng.choice(_HEADS) + dumps(value)
 
 
 def _wrapped(value: Value, rng: Random) -> bytes:
@@ -282,7 +271,7 @@ MUTATIONS: dict[str, Mutation] = {
     "commas": _commas,
     "wrong_type": lambda value, rng: _put(value, _key(value, rng), rng.choice(_TYPES)),
     "odd_number": lambda value, rng: _put(value, _number(value, rng), rng.choice(_NUMBERS)),
-    "odd_time": lambda value, rng: _put(value, rng.choice(["event_time", "ingest_time"]), rng.choice(_TIMES)),
+    "odd_time": lambda value, rng: _put(value, rng.choice(_time_names(value)), rng.choice(_TIMES)),
     "odd_text": lambda value, rng: _put(value, _text(value, rng), rng.choice(_TEXTS)),
 }
 
@@ -301,8 +290,8 @@ def spoilt(count: int, seed: int) -> Iterator[Spoilt]:
     """Yield ``count`` messages, a sound one now and then, and the longest ones."""
     rng = Random(seed)
     for n, payload in enumerate(LONG):
-        yield Spoilt(count + n, rng.choice(["trades", "tickers", "articles"]), "long", payload)
+        yield Spoilt(count + n, rng.choice(TOPICS), "long", payload)
     for n in range(count):
-        topic = rng.choice(["trades", "trades", "tickers", "articles"])
+        topic = rng.choice(TOPICS)
         mutation = rng.choice(list(MUTATIONS))
         yield Spoilt(n, topic, mutation, MUTATIONS[mutation](sound(topic, n), rng))

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from flink_jobs import variables as module
 from flink_jobs.sql_files import JOBS
-from flink_jobs.variables import plain_form, variables
+from flink_jobs.variables import INPUTS, plain_form, variables
 from producers import contract
 from producers.market import Market, MarketConfig
+from tidemark.paths import SCHEMAS
 from tidemark.settings import Settings, load
 
 
@@ -75,12 +76,31 @@ def test_settings_become_what_the_sql_says(tmp_path: Path) -> None:
         "ingest",
     )
     assert found["TOPIC_TRADES"] == "'my.trades'"
-    assert found["INPUT_TOPICS"] == "'my.trades;tickers;articles'"
+    assert found["INPUT_TOPICS"] == "'my.trades;tickers;articles;prices;market-sentiment;macro'"
     assert (found["CANDLE_SIZE"], found["CANDLE_NAME"]) == ("INTERVAL '5' MINUTE", "'5m'")
     assert found["NEWS_JOIN"] == "INTERVAL '90' SECOND"
     assert (found["SPIKE_PCT"], found["SPIKE_LOOKBACK"]) == ("2.0E0", "INTERVAL '30' SECOND")
     assert found["KAFKA_RETENTION_MS"] == "'86400000 ms'"
     assert found["EARLIEST_EVENT_TIME"] == "1230940800000"
+
+
+def test_a_changed_bound_or_form_changes_the_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schemas = tmp_path / "schemas"
+    schemas.mkdir()
+    for path in SCHEMAS.glob("*.avsc"):
+        text = path.read_text(encoding="utf-8").replace('"maximum": 1e18', '"maximum": 2e18')
+        (schemas / path.name).write_text(text.replace("^[A-Z0-9_]{1,40}$", "^[A-Z]{3}$"), encoding="utf-8")
+    before = variables(settings(tmp_path), "ingest")
+    monkeypatch.setattr(contract, "SCHEMAS", schemas)
+    contract._schema.cache_clear()
+    try:
+        after = variables(settings(tmp_path), "ingest")
+    finally:
+        monkeypatch.undo()
+        contract._schema.cache_clear()
+    changed = {name for name in before if before[name] != after[name]}
+    # The digits that are plain do not go as far as the bound does.
+    assert changed == {"PRICES_CIRCULATING_SUPPLY_MAXIMUM", "MACRO_INDICATOR_FORM", "MACRO_PLAIN_FORM"}
 
 
 def test_only_the_join_waits_for_polled_news(tmp_path: Path) -> None:
@@ -99,15 +119,21 @@ def test_bounds_are_those_of_the_contract(tmp_path: Path) -> None:
     found = variables(settings(tmp_path), "ingest")
     assert float(found["TRADES_QUANTITY_MAXIMUM"]) == contract.bound("trades", "quantity", "maximum")
     assert found["TRADES_PAIR_FORM"] == r"'^[A-Z0-9]{1,20}/[A-Z0-9]{1,20}\z'"
+    assert float(found["PRICES_CHANGE_1H_MINIMUM"]) == contract.bound("prices", "change_1h", "minimum") < 0
+    assert float(found["PRICES_PRICE_USD_EXCLUSIVEMINIMUM"]) == contract.bound(
+        "prices", "price_usd", "exclusiveMinimum"
+    )
+    assert float(found["MARKET_SENTIMENT_VALUE_MAXIMUM"]) == contract.bound("market_sentiment", "value", "maximum")
+    assert int(found["MACRO_EVENT_TIME_MINIMUM"]) == contract.bound("macro", "event_time", "minimum") < 0
 
 
 def in_python(form: str) -> re.Pattern[str]:
     return re.compile(form.replace(r"\z", r"\Z"), re.ASCII)
 
 
-@pytest.mark.parametrize("topic", ["trades", "tickers"])
+@pytest.mark.parametrize("topic", [topic for topic in INPUTS if topic != "articles"])
 @given(data=st.data())
-@hypothesis_settings(max_examples=400, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@hypothesis_settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_what_is_in_the_plain_form_keeps_the_contract(topic: str, data: st.DataObject) -> None:
     text = data.draw(st.from_regex(in_python(plain_form(topic)), fullmatch=True))
     contract.check(topic, json.loads(text), max_future=timedelta(days=36_500))  # the SQL looks at that by itself
@@ -119,6 +145,68 @@ def test_what_our_producers_write_is_in_the_plain_form_nearly_always() -> None:
         form = in_python(plain_form(topic))
         texts = [contract.encode(m.value).decode() for m in Market(config).messages() if m.topic == topic]
         assert sum(form.search(text) is not None for text in texts) > 0.99 * len(texts)
+
+
+PRICE: dict[str, Any] = {
+    "crypto_id": "bitcoin",
+    "symbol": "BTC",
+    "name": "Bitcoin",
+    "source": "coingecko",
+    "price_usd": 97288.59,
+    "market_cap": 1934567890123.4,
+    "volume_24h": 35e9,
+    "change_1h": -0.25,
+    "change_24h": 3.5,
+    "change_7d": None,
+    "ath": 126080,
+    "atl": 67.81,
+    "circulating_supply": 589264883286605.0,
+    "event_time": 1_763_700_000_000,
+    "ingest_time": 1_763_700_000_100,
+}
+MOOD: dict[str, Any] = {
+    "source": "alternative.me",
+    "value": 25,
+    "classification": "Extreme Fear",
+    "event_time": 1_763_683_200_000,
+}
+OBSERVATION: dict[str, Any] = {
+    "indicator": "CPIAUCSL",
+    "value": 21.48,
+    "date": "1947-01-01",
+    "frequency": "monthly",
+    "event_time": -725_846_400_000,
+}
+
+
+@pytest.mark.parametrize(
+    ("topic", "sound", "fields", "plain"),
+    [
+        ("prices", PRICE, {}, True),
+        ("prices", PRICE, {"name": "Cöin"}, False),
+        ("prices", PRICE, {"name": 'a "b"'}, False),
+        ("prices", PRICE, {"price_usd": 0}, False),
+        ("prices", PRICE, {"price_usd": 1e10}, False),
+        ("prices", PRICE, {"market_cap": -1}, False),
+        ("prices", PRICE, {"market_cap": 1e15}, False),
+        ("prices", PRICE, {"change_24h": -100.5}, False),
+        ("market_sentiment", MOOD, {}, True),
+        ("market_sentiment", MOOD, {"value": 101}, False),
+        ("market_sentiment", MOOD, {"value": -1}, False),
+        ("market_sentiment", MOOD, {"value": 25.0}, False),
+        ("market_sentiment", MOOD, {"value": None}, False),
+        ("macro", OBSERVATION, {}, True),
+        ("macro", OBSERVATION, {"value": -0.5, "event_time": 0}, True),
+        ("macro", OBSERVATION, {"event_time": -2_208_988_800_001}, False),
+        ("macro", OBSERVATION, {"event_time": 4_000_000_000_000}, False),
+        ("macro", OBSERVATION, {"date": "1947-1-1"}, False),
+    ],
+)
+def test_the_plain_form_of_what_is_polled(
+    topic: str, sound: dict[str, Any], fields: dict[str, Any], plain: bool
+) -> None:
+    text = contract.encode({**sound, **fields}).decode()
+    assert (in_python(plain_form(topic)).search(text) is not None) == plain
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 -- Watermark: none
 -- Why:       a dead letter needs the original text, which the JSON tables do not keep; a join gives it back. The filter
 --            keeps that join's state small: a message in the plain form, and not from the future, is acceptable for sure
+--            (of macro: with the midnight that begins its date)
 CREATE TEMPORARY VIEW suspects AS
 SELECT
     kafka_topic,
@@ -28,8 +29,16 @@ WHERE NOT COALESCE(
     (
         kafka_topic = ${TOPIC_TRADES} AND REGEXP(octets, ${TRADES_PLAIN_FORM})
         OR kafka_topic = ${TOPIC_TICKERS} AND REGEXP(octets, ${TICKERS_PLAIN_FORM})
+        OR kafka_topic = ${TOPIC_PRICES} AND REGEXP(octets, ${PRICES_PLAIN_FORM})
+        OR kafka_topic = ${TOPIC_MARKET_SENTIMENT} AND REGEXP(octets, ${MARKET_SENTIMENT_PLAIN_FORM})
+        OR kafka_topic = ${TOPIC_MACRO} AND REGEXP(octets, ${MACRO_PLAIN_FORM})
+        AND CONCAT(REGEXP_EXTRACT(octets, '"date":"([0-9-]{10})"', 1), ' 00:00:00.000')
+        = DATE_FORMAT(
+            TO_TIMESTAMP_LTZ(CAST(REGEXP_EXTRACT(octets, '"event_time":(-?[0-9]{1,13})', 1) AS BIGINT), 3),
+            'yyyy-MM-dd HH:mm:ss.SSS'
+        )
     )
-    AND TO_TIMESTAMP_LTZ(CAST(REGEXP_EXTRACT(octets, '"event_time":([0-9]{13})', 1) AS BIGINT), 3)
+    AND TO_TIMESTAMP_LTZ(CAST(REGEXP_EXTRACT(octets, '"event_time":(-?[0-9]{1,13})', 1) AS BIGINT), 3)
     <= arrived_at + ${MAX_FUTURE},
     FALSE
 );

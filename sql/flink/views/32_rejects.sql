@@ -26,4 +26,28 @@ SELECT
     kafka_offset,
     problem
 FROM articles_checked
+WHERE problem IS NOT NULL
+UNION ALL
+SELECT
+    kafka_topic,
+    kafka_partition,
+    kafka_offset,
+    problem
+FROM prices_checked
+WHERE problem IS NOT NULL
+UNION ALL
+SELECT
+    kafka_topic,
+    kafka_partition,
+    kafka_offset,
+    problem
+FROM market_sentiment_checked
+WHERE problem IS NOT NULL
+UNION ALL
+SELECT
+    kafka_topic,
+    kafka_partition,
+    kafka_offset,
+    problem
+FROM macro_checked
 WHERE problem IS NOT NULL;
