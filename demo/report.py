@@ -10,7 +10,7 @@ from typing import Any
 
 from flink_jobs import cluster, runner
 from flink_jobs.sql_files import read_query
-from producers.market import Jump
+from producers.market import SOURCE, Jump, Outage
 from producers.simulate import Truth
 from stack import database, topics
 from tidemark.paths import FLINK_SQL, POSTGRES_SQL
@@ -97,6 +97,43 @@ def _belongs(jump: Jump, spike: dict[str, Any]) -> bool:
     return bool(spike["pair"] == jump.pair) and begins_in_time and same_way
 
 
+@dataclass(frozen=True)
+class FeedHealth:
+    """Gaps in the trade ids, and messages too late for the windows, against what the simulator did on purpose."""
+
+    outages: list[Outage]
+    gaps: list[dict[str, Any]]  # as in feed_gaps
+    late: int  # rows of late_data
+    sent_late: int
+
+    @property
+    def hits(self) -> int:
+        """Return how many outages were found: a gap holds all the trades that were lost in it."""
+        return sum(any(_holds(gap, outage) for gap in self.gaps) for outage in self.outages)
+
+    @property
+    def open_trades(self) -> int:
+        """Return how many trades are still missing."""
+        return sum(gap["missing"] - gap["found"] for gap in self.gaps)
+
+    @property
+    def lost(self) -> int:
+        """Return how many trades were never sent."""
+        return sum(outage.lost for outage in self.outages)
+
+
+def feed_health(settings: Settings, truth: Truth) -> FeedHealth:
+    """Compare ``feed_gaps`` and ``late_data`` with the outages and the late trades of ``truth``."""
+    (late,) = fetch(settings, "late_messages", source=SOURCE)
+    sent_late = sum(counts.late for counts in truth.topics.values())
+    return FeedHealth(truth.outages, fetch(settings, "gaps", source=SOURCE), late["messages"], sent_late)
+
+
+def _holds(gap: dict[str, Any], outage: Outage) -> bool:
+    last_lost = outage.first_id + outage.lost - 1
+    return bool(gap["pair"] == outage.pair and gap["first_id"] <= outage.first_id and last_lost <= gap["last_id"])
+
+
 def fetch(settings: Settings, query: str, **values: Any) -> list[dict[str, Any]]:
     """Run ``sql/postgres/queries/<query>.sql`` as the reader and return its rows by column name."""
     server = database.connect(settings, "reader")
@@ -109,7 +146,9 @@ def fetch(settings: Settings, query: str, **values: Any) -> list[dict[str, Any]]
         server.close()
 
 
-def problems(accounts: Iterable[Conservation], found: Spikes | None, jobs: Iterable[dict[str, Any]]) -> list[str]:
+def problems(
+    accounts: Iterable[Conservation], found: Spikes | None, health: FeedHealth | None, jobs: Iterable[dict[str, Any]]
+) -> list[str]:
     """Return what is not as it should be, in sentences; nothing where all is well."""
     wrong = [
         f"{account.topic}: {account.missing} of {account.produced:,} messages are unaccounted for"
@@ -121,4 +160,8 @@ def problems(accounts: Iterable[Conservation], found: Spikes | None, jobs: Itera
         wrong.append(f"{len(found.jumps) - found.hits} of {len(found.jumps)} jumps were not found")
     if found and found.true_spikes < len(found.found):
         wrong.append(f"{len(found.found) - found.true_spikes} of {len(found.found)} spikes are false")
+    if health and health.hits < len(health.outages):
+        wrong.append(f"{len(health.outages) - health.hits} of {len(health.outages)} outages were not found")
+    if health and health.open_trades != health.lost:
+        wrong.append(f"{health.open_trades:,} trades are missing, but {health.lost:,} were lost")
     return wrong

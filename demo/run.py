@@ -28,6 +28,7 @@ console = Console(highlight=False)
 _MINUTE_MS = 60_000
 _TIDEMARK = Path(sys.executable).with_name("tidemark")
 _PAIR = "BTC/USDT"
+_OUTAGES = 3
 
 
 def simulated(settings: Settings, minutes: float, seed: int, started: float) -> None:
@@ -38,7 +39,8 @@ def simulated(settings: Settings, minutes: float, seed: int, started: float) -> 
     _step("Starting the local stack: Kafka, PostgreSQL, Flink")
     fresh.prepare(settings, _detail)
     _step(f"Submitting {len(JOBS)} jobs, and sending {minutes:.0f} minutes of a simulated market meanwhile")
-    config = MarketConfig(start_ms=int(time.time() * 1000 - minutes * _MINUTE_MS), minutes=minutes, seed=seed)
+    start_ms = int(time.time() * 1000 - minutes * _MINUTE_MS)
+    config = MarketConfig(start_ms=start_ms, minutes=minutes, seed=seed, outages=_OUTAGES)
     # In a process of its own: PyFlink's gateway may serve a call on another thread once two use it, and Flink's planner
     # keeps what it knows by thread.
     with subprocess.Popen([_TIDEMARK, "jobs", "submit"], stdout=subprocess.PIPE, text=True) as submission:
@@ -134,6 +136,7 @@ def _settle(settings: Settings) -> None:
 def _report(settings: Settings, truth: Truth | None, started: float) -> None:
     accounts = report.conservation(settings)
     found = report.spikes(settings, truth) if truth else None
+    health = report.feed_health(settings, truth) if truth else None
     _print_accounts(accounts)
     _print_tables(settings)
     _print_rows(f"Last candles of {_PAIR}", report.fetch(settings, "last_candles", pair=_PAIR, rows=4))
@@ -149,8 +152,14 @@ def _report(settings: Settings, truth: Truth | None, started: float) -> None:
         )
         for spike in found.found:
             _detail(spike["detail"])
+    if health:
+        console.print(
+            f"Feeds: {health.hits} of {len(health.outages)} outages found, among {len(health.gaps)} gaps in trade ids; "
+            f"{health.open_trades:,} trades are still missing, {health.lost:,} were lost on purpose; "
+            f"{health.late:,} late messages, {health.sent_late:,} sent late"
+        )
     jobs = cluster.jobs(settings)
-    wrong = report.problems(accounts, found, jobs)
+    wrong = report.problems(accounts, found, health, jobs)
     _print_ways_on(settings)
     if wrong:
         raise UserError(f"It does not add up: {'; '.join(wrong)}.", "See `tidemark health` and `tidemark logs`.")

@@ -1,4 +1,4 @@
-"""`tidemark simulate`: a made-up market (producers/market.py) sent to Kafka, and the truth about it in a file."""
+"""`tidemark simulate`: a made-up market (producers/market) sent to Kafka, and the truth about it in a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from producers.contract import bound
-from producers.market import MINUTE, Arrival, Jump, Market, MarketConfig
+from producers.market import FAULTS, MINUTE, Arrival, Divergence, Jump, Market, MarketConfig, Outage
 from producers.sink import KafkaSink, SendError, Sink
 from tidemark.errors import UserError
 from tidemark.settings import Settings
@@ -29,7 +29,8 @@ _CHUNK = 0.01  # seconds; a shorter wait for the next message is not worth it
 class TopicTruth:
     """What was put on one topic: ``sent`` = ``valid_unique`` + ``duplicates`` + the sum of ``malformed``.
 
-    ``late`` messages are valid and unique: they came 30 to 90 s of event time after their neighbours.
+    ``late`` messages are valid and unique: they came 30 to 90 s of event time after their neighbours, or at the end of
+    an outage.
     """
 
     sent: int = 0
@@ -47,14 +48,16 @@ class TopicTruth:
             self.duplicates += 1
         else:
             self.valid_unique += 1
-            self.late += arrival.kind == "late"
+            self.late += arrival.kind in ("late", "backfill")
 
 
 @dataclass
 class Truth:
-    """What a simulation sent, per logical topic, and which jumps its news caused. Times in epoch ms UTC.
+    """What a simulation sent, per logical topic, which jumps its news caused, which trades it kept back, and when an
+    aggregator was wrong. Times in epoch ms UTC.
 
-    ``complete`` is false where it was stopped early; ``jumps`` are then those that had ended.
+    ``complete`` is false where it was stopped early; ``jumps``, ``outages`` and ``divergences`` are then those that
+    were over.
     """
 
     seed: int
@@ -64,6 +67,8 @@ class Truth:
     articles: int
     topics: dict[str, TopicTruth]
     jumps: list[Jump]
+    outages: list[Outage]
+    divergences: list[Divergence]
 
     def write(self, path: Path) -> None:
         """Write it as JSON. Raises UserError where that is not possible."""
@@ -78,7 +83,8 @@ class Truth:
         """Return what `write` wrote."""
         values = json.loads(path.read_text(encoding="utf-8"))
         values["topics"] = {topic: TopicTruth(**counts) for topic, counts in values["topics"].items()}
-        values["jumps"] = [Jump(**jump) for jump in values["jumps"]]
+        for name, kind in (("jumps", Jump), ("outages", Outage), ("divergences", Divergence)):
+            values[name] = [kind(**value) for value in values[name]]
         return cls(**values)
 
 
@@ -146,7 +152,7 @@ def simulate(
     """
     stop = stop or Event()
     market = Market(config)
-    topics = {topic: TopicTruth() for topic in ("trades", "tickers", "articles")}
+    topics = {topic: TopicTruth() for topic in FAULTS}
     length = config.end_ms - config.start_ms
     newest, messages = config.start_ms, 0
     begun = reported = time.monotonic()
@@ -163,7 +169,7 @@ def simulate(
         if arrival.kind == "malformed":
             sink.send_bytes(message.topic, message.key, arrival.payload)
         else:
-            sink.send(message)
+            sink.send(message, backfill=arrival.kind == "backfill")
         topics[message.topic].add(arrival)
         messages += 1
         newest = max(newest, message.value["event_time"])
@@ -181,6 +187,8 @@ def simulate(
         articles=topics["articles"].valid_unique,
         topics=topics,
         jumps=[jump for jump in market.jumps if complete or jump.end_ms < newest],
+        outages=[outage for outage in market.outages if complete or 0 < outage.back_ms < newest],
+        divergences=[divergence for divergence in market.divergences if complete or divergence.end_ms < newest],
     )
     truth.write(truth_file or truth_path(settings, config))
     return truth
@@ -212,12 +220,13 @@ def _command(
     duplicates: Annotated[float, typer.Option(help="Share of messages sent twice.")] = MarketConfig.duplicates,
     late: Annotated[float, typer.Option(help="Share of trades held back 30 to 90 s.")] = MarketConfig.late,
     malformed: Annotated[float, typer.Option(help="Malformed messages per sound one.")] = MarketConfig.malformed,
+    outages: Annotated[int, typer.Option(help="Times in which the trades of a pair stop for 1 to 3 minutes.")] = 2,
     truth: Annotated[
         Path | None,
         typer.Option(help="Where to write what was injected.", show_default="simulations/ in data_dir"),
     ] = None,
 ) -> None:
-    """Send a made-up market to Kafka: trades, tickers, news, jumps and faults, with the truth about it in a file."""
+    """Send a made-up market to Kafka: all input topics, jumps and faults, with the truth about it in a file."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
@@ -235,6 +244,7 @@ def _command(
         duplicates=duplicates,
         late=late,
         malformed=malformed,
+        outages=outages,
     )
     config = replace(config, start_ms=start_of(start, config.minutes, pace, time.time_ns() // 1_000_000))
     path = truth or truth_path(settings, config)
@@ -275,6 +285,11 @@ def summary(truth: Truth) -> list[str]:
     real = [jump for jump in truth.jumps if not jump.decoy]
     moves = ", ".join(f"{jump.symbol} {jump.pct:+.1f} %" for jump in real)
     lines.append(f"jumps: {len(real)}{moves and f' ({moves})'}, decoys: {len(truth.jumps) - len(real)}")
+    missed, lost = (sum(getattr(one, name) for one in truth.outages) for name in ("missed", "lost"))
+    lines.append(
+        f"outages: {len(truth.outages)} ({missed:,} trades missed, {lost:,} never sent), "
+        f"divergences of aggregators: {len(truth.divergences)}"
+    )
     return lines
 
 

@@ -42,7 +42,8 @@ COINS = (
 
 @dataclass(frozen=True)
 class MarketConfig:
-    """What is simulated. Rates are shares of the sound messages: ``late`` of the trades, the others of all.
+    """What is simulated. Rates are shares of the sound messages: ``late`` of the trades, the others of all; ``outages``
+    is a number, of which as many happen as there is room for.
 
     Equal configurations give equal bytes; another start gives the same market then, with ids of its own.
     Raises UserError for what cannot be simulated.
@@ -56,6 +57,7 @@ class MarketConfig:
     duplicates: float = 0.01
     late: float = 0.002
     malformed: float = 0.003
+    outages: int = 0
 
     def __post_init__(self) -> None:
         bounds = {
@@ -65,6 +67,7 @@ class MarketConfig:
             "duplicates": (0, 0.5),
             "late": (0, 0.5),
             "malformed": (0, 0.5),
+            "outages": (0, 100),
         }
         for name, (low, high) in bounds.items():
             if not low <= getattr(self, name) <= high:

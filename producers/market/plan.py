@@ -1,13 +1,14 @@
-"""What will happen in a market, before it opens: jumps, decoys, and the news about them."""
+"""What will happen in a market, before it opens: jumps, decoys, the news about them, outages and divergences."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from random import Random
 
 from producers import headlines
-from producers.market.config import MINUTE, SOURCE, MarketConfig
+from producers.market.config import MINUTE, SOURCE, Coin, MarketConfig
 from producers.mentions import mentions
 from producers.message import Message
 from producers.sentiment import score, vader
@@ -22,6 +23,11 @@ NEWS_LEAD_MS = (2_000, 20_000)
 # Percent, either way; so much inside 1.5..4 and 0.2..0.45 that rounding to the tick stays inside as well.
 JUMP_PCT = (1.55, 3.95)
 DECOY_PCT = (0.23, 0.42)
+OUTAGE_MS = (1 * MINUTE, 3 * MINUTE)
+DIVERGENCE_EVERY = 10 * MINUTE
+DIVERGENCE_MS = (4 * MINUTE, 8 * MINUTE)  # so that the slower aggregator is asked at least twice
+DIVERGENCE_PCT = (2.2, 3.8)  # so much inside 2..4 that an aggregator's error leaves it there
+_APART_MS = 2 * MINUTE  # between an outage or a divergence and a jump of the same coin, so that they can be told apart
 
 
 @dataclass
@@ -35,6 +41,41 @@ class Jump:
     pct: float  # signed percent, from the last price before time_ms to the price at end_ms
     article_id: str
     decoy: bool
+
+
+@dataclass
+class Outage:
+    """A time in which the trades of a pair did not arrive, though they were made. The numbers are 0 until it is over.
+
+    ``missed`` trades have the ids from ``first_id`` to ``last_id``. The last ``returned`` of them arrive at ``back_ms``
+    after all, the others never.
+    """
+
+    symbol: str
+    pair: str
+    time_ms: int
+    end_ms: int
+    first_id: int = 0
+    last_id: int = 0
+    missed: int = 0
+    returned: int = 0
+    back_ms: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Return how many trades never arrive: they have the ids from ``first_id`` on."""
+        return self.missed - self.returned
+
+
+@dataclass
+class Divergence:
+    """A time in which one aggregator is off by ``pct`` percent (signed) of a coin's price."""
+
+    symbol: str
+    source: str
+    time_ms: int
+    end_ms: int
+    pct: float
 
 
 def plan_jumps(config: MarketConfig, rng: Random) -> list[Jump]:
@@ -100,3 +141,39 @@ def _article(
         "ingest_time": published + rng.randint(5, 250),
     }
     return Message("articles", key, value)
+
+
+def plan_outages(config: MarketConfig, jumps: list[Jump], rng: Random) -> list[Outage]:
+    """Return the outages in order of time, none near a jump of its coin: no spike is to be missed for them."""
+    outages: list[Outage] = []
+    for begin, end in _spells(config, config.outages, OUTAGE_MS, rng):
+        if free := _calm(config, begin, end, [*jumps, *outages]):
+            coin = rng.choice(free)
+            outages.append(Outage(coin.symbol, coin.pair, begin, end))
+    return outages
+
+
+def plan_divergences(config: MarketConfig, jumps: list[Jump], sources: Sequence[str], rng: Random) -> list[Divergence]:
+    """Return the divergences in order of time, each of one of ``sources``, none near a jump of its coin."""
+    divergences: list[Divergence] = []
+    count = max(1, round((config.end_ms - config.start_ms) / DIVERGENCE_EVERY))
+    for begin, end in _spells(config, count, DIVERGENCE_MS, rng):
+        if free := _calm(config, begin, end, [*jumps, *divergences]):
+            pct = round(rng.choice((-1, 1)) * rng.uniform(*DIVERGENCE_PCT), 2)
+            divergences.append(Divergence(rng.choice(free).symbol, rng.choice(sources), begin, end, pct))
+    return divergences
+
+
+def _spells(config: MarketConfig, count: int, length: tuple[int, int], rng: Random) -> Iterator[tuple[int, int]]:
+    """Yield ``count`` times when something begins and ends, spread over the market; none if it is too short."""
+    first = config.start_ms + QUIET_START
+    room = config.end_ms - QUIET_END - length[1] - first
+    for number in range(count if room > 0 else 0):
+        begin = first + int(room / count * (number + rng.random()))
+        yield begin, begin + rng.randint(*length)
+
+
+def _calm(config: MarketConfig, begin: int, end: int, events: Sequence[Jump | Outage | Divergence]) -> list[Coin]:
+    """Return the coins to which none of ``events`` happens near that time."""
+    busy = {event.symbol for event in events if begin - _APART_MS < event.end_ms and event.time_ms < end + _APART_MS}
+    return [coin for coin in config.traded if coin.symbol not in busy]

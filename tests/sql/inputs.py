@@ -171,7 +171,7 @@ def polled() -> Topics:
         price("TWIN", MIDDLE, 2.0, crypto_id="twin-two"),
         price("QUOTE", MIDDLE, 1.0, name='a "quoted" \\ näme'),
     ]
-    days = [START - day * 24 * 60 * MINUTE for day in range(90)]
+    days = [START - day * 24 * 60 * MINUTE for day in range(1, 91)]  # the market itself has that of its day
     moods = [mood(at, number % 101, "Neutral") for number, at in enumerate(days)]
     moods += [mood(MIDDLE, 0, source="edge"), mood(MIDDLE + 1, 100, "Extreme Greed", "edge")]
     first = date(1899, 12, 31)

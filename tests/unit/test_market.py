@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
 from hashlib import sha256
 from itertools import pairwise
 from random import Random
@@ -15,7 +17,8 @@ from hypothesis import strategies as st
 
 from producers import contract, headlines
 from producers.coins import COINS as KNOWN_COINS
-from producers.market import COINS, FAULTS, MINUTE, Arrival, Coin, Jump, Market, MarketConfig
+from producers.market import COINS, DAY, FAULTS, MINUTE, Arrival, Coin, Jump, Market, MarketConfig
+from producers.market.faults import deliver, spoil
 from producers.mentions import mentions
 from producers.message import Message
 from producers.sentiment import SCORERS, score
@@ -24,6 +27,7 @@ from tidemark.errors import UserError
 Trades = dict[str, list[tuple[int, float]]]  # per pair: event times in epoch ms, and prices
 
 START = 1_760_000_000_000
+STREAMED = ("trades", "tickers", "articles")
 WATERMARK_MS = 10_000
 
 
@@ -96,11 +100,12 @@ def largest_range_pct(rows: list[tuple[int, float]], leave_out: list[Jump]) -> f
     coins=st.integers(1, 3),
     rate=st.floats(0.5, 5),
     share=st.floats(0, 0.5),
+    outages=st.integers(0, 3),
 )
 def test_the_same_configuration_gives_the_same_bytes(
-    seed: int, minutes: float, coins: int, rate: float, share: float
+    seed: int, minutes: float, coins: int, rate: float, share: float, outages: int
 ) -> None:
-    config = MarketConfig(START, minutes, seed, rate, coins, share, share, share)
+    config = MarketConfig(START, minutes, seed, rate, coins, share, share, share, outages)
     assert wire(Market(config).arrivals()) == wire(Market(config).arrivals())
 
 
@@ -109,22 +114,39 @@ def test_another_seed_gives_another_market() -> None:
     assert first != second
 
 
+def test_what_is_polled_changes_nothing_of_what_is_streamed() -> None:
+    config = MarketConfig(START, 12, 99, 3, 4, 0.05, 0.05, 0.05)
+    market = Market(config)
+    streamed = (message for message in market.messages() if message.topic in STREAMED)
+    alone = deliver(config, streamed, {"articles": market.articles}, [])
+    assert wire(alone) == wire(a for a in Market(config).arrivals() if a.message.topic in STREAMED)
+
+
 def test_another_start_gives_the_same_prices_with_other_ids() -> None:
     later = 987_654_321
-    first, second = (list(Market(MarketConfig(start, 10)).messages()) for start in (START, START + later))
+    first, second = (
+        [m for m in Market(MarketConfig(start, 10)).messages() if m.topic not in ("market_sentiment", "macro")]
+        for start in (START, START + later)
+    )
     for one, two in zip(first, second, strict=True):
         assert two.value["event_time"] - one.value["event_time"] == later
-        assert [one.value.get(name) for name in ("price", "last", "title")] == [
-            two.value.get(name) for name in ("price", "last", "title")
+        assert [one.value.get(name) for name in ("price", "last", "price_usd", "title")] == [
+            two.value.get(name) for name in ("price", "last", "price_usd", "title")
         ]
     identity = [
-        {(m.topic, m.key, m.value.get("trade_id")) for m in ms if m.topic != "tickers"} for ms in (first, second)
+        {(m.topic, m.key, m.value.get("trade_id")) for m in ms if m.topic in ("trades", "articles")}
+        for ms in (first, second)
     ]
     assert not identity[0] & identity[1]
 
 
 def test_other_faults_leave_the_market_as_it_is() -> None:
-    one, two = (Market(MarketConfig(START, 5, duplicates=share, late=share, malformed=share)) for share in (0.0, 0.3))
+    one, two = (
+        Market(
+            MarketConfig(START, 12, coins=2, duplicates=share, late=share, malformed=share, outages=round(share * 4))
+        )
+        for share in (0.0, 0.3)
+    )
     assert list(one.messages()) == list(two.messages())
     assert all(arrival.kind == "sound" for arrival in one.arrivals())
 
@@ -141,8 +163,9 @@ def test_what_is_in_the_market(sound: list[Message]) -> None:
     assert counts["tickers"] == pytest.approx(10 * 30 * 60 / 2, rel=0.01)
     assert counts["articles"] == 30
     assert {m.value["pair"] for m in sound if m.topic == "trades"} == {coin.pair for coin in COINS}
-    assert all(START <= m.value["event_time"] < START + 30 * MINUTE for m in sound)
-    assert all(5 <= m.value["ingest_time"] - m.value["event_time"] <= 250 for m in sound)
+    timed = [m for m in sound if m.topic not in ("market_sentiment", "macro")]
+    assert all(START <= m.value["event_time"] < START + 30 * MINUTE for m in timed)
+    assert all(5 <= m.value["ingest_time"] - m.value["event_time"] <= 250 for m in timed)
 
 
 def test_trade_ids_are_consecutive_in_event_time(sound: list[Message]) -> None:
@@ -252,7 +275,7 @@ def test_messages_arrive_in_order_but_within_the_watermark_bound(arrivals: list[
     assert all(one.at_ms <= two.at_ms for one, two in pairwise(arrivals))
     newest, displaced = 0, 0
     for arrival in arrivals:
-        if arrival.kind not in ("sound", "duplicate"):
+        if arrival.kind not in ("sound", "duplicate") or arrival.message.topic in ("market_sentiment", "macro"):
             continue
         event_time = arrival.message.value["event_time"]
         behind = newest - event_time
@@ -311,20 +334,169 @@ def test_malformed_messages_break_json_or_the_contract(arrivals: list[Arrival]) 
             contract.check(arrival.message.topic, value)
     assert set(seen["trades"]) == set(FAULTS["trades"])
     assert set(seen["tickers"]) == set(FAULTS["tickers"])
-    assert seen["articles"].total() == 1
+    assert seen["articles"].total() == seen["market_sentiment"].total() == seen["macro"].total() == 1
     assert seen["trades"].total() == pytest.approx(0.01 * 72_000, rel=0.2)
 
 
-def test_every_fault_of_an_article_breaks_it() -> None:
-    market = Market(MarketConfig(START, 30, coins=1, trades_per_second=0.5, malformed=0.5))
-    faults = {a.fault: a.payload for a in market.arrivals() if a.kind == "malformed" and a.message.topic == "articles"}
-    assert set(faults) == set(FAULTS["articles"])
-    for fault in ("not_json", "truncated", "empty"):
-        with pytest.raises(json.JSONDecodeError):
-            json.loads(faults.pop(fault))
-    for payload in faults.values():
+@pytest.mark.parametrize("topic", FAULTS)
+def test_every_fault_of_a_message_breaks_it(topic: str, sound: list[Message]) -> None:
+    message = next(message for message in sound if message.topic == topic)
+    rng = Random(1)
+    for fault in FAULTS[topic]:
+        try:
+            value = json.loads(spoil(fault, message, rng))
+        except json.JSONDecodeError:
+            assert fault in ("not_json", "truncated", "empty")
+            continue
         with pytest.raises(contract.ContractError):
-            contract.check("articles", json.loads(payload))
+            contract.check(topic, value)
+
+
+@pytest.fixture(scope="module")
+def broken() -> tuple[Market, list[Arrival]]:
+    """Return a market with outages, and what arrives of it."""
+    market = Market(MarketConfig(START, coins=4, late=0.01, outages=4))
+    return market, list(market.arrivals())
+
+
+def test_an_outage_is_a_gap_in_the_trade_ids_of_which_the_end_comes_later(
+    broken: tuple[Market, list[Arrival]],
+) -> None:
+    market, arrivals = broken
+    trades = [a for a in arrivals if a.message.topic == "trades" and a.kind not in ("duplicate", "malformed")]
+    assert len(market.outages) >= 3
+    for outage in market.outages:
+        mine = [a for a in trades if a.message.key == outage.pair]
+        known = {int(a.message.value["trade_id"]) for a in mine}
+        made = [
+            m.value
+            for m in market.messages()
+            if (m.topic, m.key) == ("trades", outage.pair) and outage.time_ms <= m.value["event_time"] < outage.end_ms
+        ]
+        assert [int(value["trade_id"]) for value in made] == list(range(outage.first_id, outage.last_id + 1))
+        assert outage.missed == len(made) > 100
+        assert outage.first_id - 1 in known
+        assert outage.last_id + 1 in known
+        assert 60_000 <= outage.end_ms - outage.time_ms <= 180_000
+        # What comes after all is the end of it, and comes behind the watermark.
+        back = [a for a in mine if outage.time_ms <= a.message.value["event_time"] < outage.end_ms]
+        assert 0.3 <= len(back) / outage.missed <= 0.7
+        assert len(back) == outage.returned == outage.missed - outage.lost
+        assert [int(a.message.value["trade_id"]) for a in back] == list(
+            range(outage.first_id + outage.lost, outage.last_id + 1)
+        )
+        for arrival in back:
+            assert arrival.kind == "backfill"
+            assert arrival.at_ms == arrival.message.value["ingest_time"] == outage.back_ms
+            assert outage.end_ms + 30_000 <= outage.back_ms <= outage.end_ms + 60_000 < market.config.end_ms
+    assert sum(a.kind == "backfill" for a in arrivals) == sum(outage.returned for outage in market.outages)
+
+
+def test_nothing_else_is_lost(broken: tuple[Market, list[Arrival]]) -> None:
+    market, arrivals = broken
+    made = Counter(message.topic for message in market.messages())
+    arrived = Counter(a.message.topic for a in arrivals if a.kind not in ("duplicate", "malformed"))
+    made["trades"] -= sum(outage.lost for outage in market.outages)
+    assert arrived == made
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_outages_and_divergences_keep_away_from_jumps(seed: int) -> None:
+    market = Market(MarketConfig(START, 45, seed, trades_per_second=0.5, outages=3))
+    assert len(market.outages) == 3
+    assert len(market.divergences) >= 2
+    for events in (market.outages, market.divergences):
+        for event in events:
+            assert START + 2 * MINUTE <= event.time_ms < event.end_ms <= START + 42 * MINUTE
+            near = [*market.jumps, *(other for other in events if other is not event)]
+            assert not any(
+                other.symbol == event.symbol
+                and event.time_ms - 2 * MINUTE < other.end_ms
+                and other.time_ms < event.end_ms + 2 * MINUTE
+                for other in near
+            )
+
+
+def test_a_short_market_has_no_outages() -> None:
+    market = Market(MarketConfig(START, 8, outages=3))
+    assert not market.outages
+    assert not market.divergences
+
+
+def test_aggregators_follow_the_price_but_where_they_diverge() -> None:
+    config = MarketConfig(START, 90, coins=3, trades_per_second=1)
+    market = Market(config)
+    last: dict[str, float] = {}
+    said: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
+    apart: Counter[int] = Counter()
+    for message in market.messages():
+        value = message.value
+        if message.topic == "trades":
+            last[value["symbol"]] = value["price"]
+        elif message.topic == "prices":
+            said[value["source"], message.key].append(value)
+            if message.key not in last:
+                continue
+            off = (value["price_usd"] / last[message.key] - 1) * 100
+            (wrong,) = [
+                number
+                for number, one in enumerate(market.divergences)
+                if (one.symbol, one.source) == (message.key, value["source"])
+                and one.time_ms <= value["event_time"] < one.end_ms
+            ] or [-1]
+            apart[wrong] += 1
+            if wrong < 0:
+                assert abs(off) <= 0.11
+            else:
+                assert 2 <= abs(off) <= 4
+                assert off == pytest.approx(market.divergences[wrong].pct, abs=0.11)
+    assert all(apart[number] >= 2 for number in range(len(market.divergences)))
+    assert {source for source, _ in said} == {"coingecko", "coinmarketcap"}
+    for (source, symbol), values in said.items():
+        every = {"coingecko": 60_000, "coinmarketcap": 120_000}[source]
+        assert len(values) == 90 * MINUTE // every
+        times = [value["event_time"] for value in values]
+        assert all(abs(two - one - every) < 1_000 for one, two in pairwise(times))
+        assert {value["crypto_id"] for value in values} != {None}
+        assert {value["name"] for value in values} == {KNOWN_COINS[symbol].name}
+        hour = 60 * MINUTE // every
+        for number, value in enumerate(values):
+            assert [value[name] for name in ("change_24h", "change_7d", "ath", "atl")] == [None] * 4
+            assert value["market_cap"] == pytest.approx(value["price_usd"] * value["circulating_supply"])
+            if number < hour:
+                assert value["change_1h"] is None
+            else:
+                before = values[number - hour]["price_usd"]
+                assert value["change_1h"] == pytest.approx((value["price_usd"] / before - 1) * 100, abs=1e-6)
+
+
+def daily(market: Market) -> Iterator[tuple[str, datetime, dict[str, object]]]:
+    """Yield the series, the day and the value of everything that is said of a day."""
+    for message in market.messages():
+        if message.topic in ("market_sentiment", "macro"):
+            day = datetime.fromtimestamp(message.value["event_time"] / 1000, timezone.utc)
+            yield message.value.get("indicator", message.topic), day, message.value
+
+
+def test_index_and_series_have_a_value_for_each_day() -> None:
+    start = 1_761_951_600_000  # 2025-10-31T23:00Z: two days, two months
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, day, value in daily(Market(MarketConfig(start, 90, coins=1, trades_per_second=0.5))):
+        assert (day.hour, day.minute, day.second) == (0, 0, 0)
+        assert value.get("date", f"{day:%Y-%m-%d}") == f"{day:%Y-%m-%d}"
+        found[name].append(f"{day:%m-%d}")
+    assert found == {
+        "market_sentiment": ["10-31", "11-01"],
+        "DFF": [f"10-{day}" for day in range(24, 32)] + ["11-01"],
+        "UNRATE": ["09-01", "10-01", "11-01"],
+    }
+
+
+def test_a_day_is_the_same_whenever_the_market_starts() -> None:
+    config = MarketConfig(START, 1, coins=1)
+    one, two = (list(daily(Market(replace(config, start_ms=start)))) for start in (START, START + 3 * 60 * MINUTE))
+    assert one == two
+    assert START // DAY == (START + 3 * 60 * MINUTE) // DAY
 
 
 @pytest.mark.parametrize("coin", COINS, ids=lambda coin: coin.symbol)
@@ -354,6 +526,7 @@ def test_article_ids_are_the_hash_of_the_address(market: Market) -> None:
         {"trades_per_second": 0.1},
         {"late": -1},
         {"malformed": 2},
+        {"outages": -1},
     ],
 )
 def test_what_cannot_be_simulated_is_said(wrong: dict[str, float]) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from producers import contract, simulate
-from producers.market import MINUTE, Jump, Market, MarketConfig
+from producers.market import MINUTE, Divergence, Jump, Market, MarketConfig, Outage
 from producers.message import Message
 from producers.simulate import Progress, TopicTruth, Truth, start_of
 from producers.sink import Headers, KafkaSink, MemorySink, SendError
@@ -60,9 +60,26 @@ def test_the_truth_accounts_for_every_message(settings: Settings, sink: MemorySi
         assert counts.valid_unique == len(valid)
         assert counts.duplicates == valid.total() - len(valid)
     assert truth.topics["trades"].late > 0
-    assert truth.topics["tickers"].late == truth.topics["articles"].late == 0
+    assert not any(counts.late for topic, counts in truth.topics.items() if topic != "trades")
+    assert set(truth.topics) == {"trades", "tickers", "articles", "prices", "market_sentiment", "macro"}
+    assert all(counts.sent > counts.valid_unique > 0 for counts in truth.topics.values())
     assert truth.articles == 8
     assert {jump.decoy for jump in truth.jumps} == {True, False}
+
+
+def test_the_truth_tells_what_was_missed_and_what_was_off(settings: Settings, sink: MemorySink) -> None:
+    config = replace(SMALL, minutes=30, late=0, duplicates=0, malformed=0, outages=2)
+    truth = simulate.simulate(settings, sink, config)
+    assert len(truth.outages) == 2
+    for outage in truth.outages:
+        mine = {
+            int(json.loads(payload)["trade_id"])
+            for topic, key, payload in sink.payloads
+            if (topic, key) == ("trades", outage.pair)
+        }
+        assert set(range(min(mine), max(mine) + 1)) - mine == set(range(outage.first_id, outage.first_id + outage.lost))
+    assert truth.topics["trades"].late == sum(outage.returned for outage in truth.outages) > 0
+    assert truth.divergences == Market(config).divergences != []
 
 
 def _valid(topic: str, payload: bytes) -> bool:
@@ -96,6 +113,8 @@ def test_a_truth_that_cannot_be_written_is_said(settings: Settings, sink: Memory
             st.text(), st.builds(TopicTruth, COUNTS, COUNTS, COUNTS, COUNTS, st.dictionaries(st.text(), COUNTS))
         ),
         jumps=st.lists(st.builds(Jump, pct=st.floats(-4, 4))),
+        outages=st.lists(st.builds(Outage)),
+        divergences=st.lists(st.builds(Divergence, pct=st.floats(-4, 4))),
     )
 )
 def test_the_truth_survives_its_file(tmp_path_factory: pytest.TempPathFactory, truth: Truth) -> None:
@@ -268,7 +287,7 @@ def test_without_kafka_one_sentence_is_said(
 
 
 def test_messages_lost_become_one_sentence(app: typer.Typer, sink: MemorySink, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lose(message: Message) -> None:
+    def lose(message: Message, *, backfill: bool) -> None:
         raise SendError(1, f"{message.topic} has no leader")
 
     monkeypatch.setattr(sink, "send", lose)
