@@ -47,7 +47,10 @@ __all__ = [
 
 
 class Market:
-    """The market of one configuration: what happens in it, and its messages."""
+    """The market of one configuration: what happens in it, and its messages.
+
+    Jumps and outages get their numbers as the messages are read, so one market is good for reading them once.
+    """
 
     def __init__(self, config: MarketConfig) -> None:
         self.config = config
