@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tidemark.errors import UserError
 from tidemark.paths import FLINK_SQL, ROOT
@@ -71,9 +72,9 @@ def job_options(job: str, values: Mapping[str, str]) -> dict[str, str]:
     return dict(_SET.findall(_read(path, values).text + ";")) if path.exists() else {}
 
 
-def read_query(path: Path) -> str:
-    """Return the statement of a file that has no variables, without banner and semicolon."""
-    return _read(path, {}).text
+def read_query(path: Path, values: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the statement of a file, without banner and semicolon; ``values`` are its variables, if it has any."""
+    return _read(path, values).text
 
 
 def render(template: str, values: Mapping[str, str], where: str) -> str:
