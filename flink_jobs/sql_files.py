@@ -17,6 +17,7 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SET = re.compile(r"SET\s+'([^']+)'\s*=\s*'([^']*)'\s*;", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\A\d+_")
+_STREAMING_ONLY = re.compile(r"^-- Mode: +streaming only", re.MULTILINE)
 _BANNER = re.compile(r"\A(?:--.*\n)+")
 
 
@@ -34,11 +35,14 @@ class SqlFile:
         return self.path.relative_to(ROOT).as_posix()
 
 
-def definitions(values: Mapping[str, str]) -> list[SqlFile]:
-    """Return every CREATE TABLE, then every CREATE VIEW in the order they build on each other."""
+def definitions(values: Mapping[str, str], *, batch: bool = False) -> list[SqlFile]:
+    """Return every CREATE TABLE, then every CREATE VIEW in the order they build on each other; for ``batch`` without
+    those whose banner says that they are for streaming only.
+    """
     tables = sorted((FLINK_SQL / "tables").glob("*.sql"))
     views = sorted((FLINK_SQL / "views").glob("*.sql"))
-    return [_read(path, values) for path in (*tables, *views)]
+    files = [_read(path, values) for path in (*tables, *views)]
+    return [file for file in files if not (batch and _STREAMING_ONLY.search(file.banner))]
 
 
 def needed(files: list[SqlFile], available: list[SqlFile]) -> list[SqlFile]:
