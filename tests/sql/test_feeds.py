@@ -29,11 +29,15 @@ def test_heartbeats_close_the_windows_of_a_quiet_market(case: Callable[..., Worl
     world.put("trades", [trade("BTC/USDT", "1", start, 10.0)])
     world.put("articles", [article("one", start, ["BTC"])])
     with world.running("analytics"):
-        world.put("heartbeats", [beat("trades", start + 2 * MINUTE)])
-        wait_for(lambda: world.rows("candles"), "the candle", 90)
+
+        def rows(table: str, sign: Row) -> list[Row]:
+            world.put("heartbeats", [sign])
+            return world.rows(table)
+
+        wait_for(lambda: rows("candles", beat("trades", start + 2 * MINUTE)), "the candle", 90, every=0.5)
         assert world.rows("sentiment_data") == []  # trades are further than news
-        world.put("heartbeats", [beat("articles", start + 20 * MINUTE, "rss")])
-        wait_for(lambda: world.rows("sentiment_data"), "the window of sentiment", 90)
+        polled = beat("articles", start + 20 * MINUTE, "rss")
+        wait_for(lambda: rows("sentiment_data", polled), "the window of sentiment", 90, every=0.5)
     (candle,) = world.rows("candles")
     assert (candle["window_start"], candle["close"], candle["trade_count"]) == (start, 10.0, 1)
     assert [row["crypto_symbol"] for row in world.rows("sentiment_data")] == ["BTC"]
