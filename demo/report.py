@@ -2,65 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flink_jobs import cluster, runner
-from flink_jobs.sql_files import read_query
+from flink_jobs.account import Conservation
 from producers.market import SOURCE, Jump, Outage
 from producers.simulate import Truth
-from stack import database, topics
-from tidemark.paths import FLINK_SQL, POSTGRES_SQL
+from stack import database
 from tidemark.settings import Settings
 
-STORED_IN = {
-    "trades": "trade_data",
-    "tickers": "ticker_data",
-    "articles": "article_data",
-    "prices": "price_data",
-    "market_sentiment": "market_sentiment_data",
-    "macro": "macro_data",
-}
 # A spike is a jump's if it begins while the jump lasts, give or take a bar.
 _TOLERANCE_MS = 2_000
-
-
-@dataclass(frozen=True)
-class Conservation:
-    """The account of one topic, in messages: ``produced`` = ``stored`` + ``dead_lettered`` + ``duplicates``."""
-
-    topic: str
-    produced: int
-    stored: int
-    dead_lettered: int
-    duplicates: int
-
-    @property
-    def missing(self) -> int:
-        """Return how many messages are nowhere; negative where some are in two places."""
-        return self.produced - self.stored - self.dead_lettered - self.duplicates
-
-
-def conservation(settings: Settings) -> list[Conservation]:
-    """Return the account of every input topic.
-
-    Each number is counted where it arises: messages in Kafka, rows in PostgreSQL, dead letters on their topic, and
-    duplicates by a query of Flink's over the topics.
-    """
-    names = settings.topics.model_dump()
-    produced = topics.count(settings)
-    stored = database.count(settings)
-    dead = Counter(json.loads(letter)["original_topic"] for letter in topics.read(settings, names["dead_letters"]))
-    query = read_query(FLINK_SQL / "queries" / "duplicates.sql")
-    _, rows = runner.query(settings, query, cluster.client_options(settings))
-    duplicates = dict(rows)
-    return [
-        Conservation(topic, produced[names[topic]], stored[table], dead[names[topic]], duplicates.get(topic, 0))
-        for topic, table in STORED_IN.items()
-    ]
 
 
 @dataclass(frozen=True)
@@ -86,7 +39,7 @@ class Spikes:
 def spikes(settings: Settings, truth: Truth) -> Spikes:
     """Compare the spikes in ``alert_data`` with the jumps above the threshold that the simulator made."""
     jumps = [jump for jump in truth.jumps if abs(jump.pct) >= settings.alerts.spike_pct]
-    found = fetch(settings, "spikes")
+    found = database.fetch(settings, "spikes")
     pairs = [(jump, spike) for jump in jumps for spike in found if _belongs(jump, spike)]
     return Spikes(jumps, found, len({id(jump) for jump, _ in pairs}), len({id(spike) for _, spike in pairs}))
 
@@ -124,26 +77,14 @@ class FeedHealth:
 
 def feed_health(settings: Settings, truth: Truth) -> FeedHealth:
     """Compare ``feed_gaps`` and ``late_data`` with the outages and the late trades of ``truth``."""
-    (late,) = fetch(settings, "late_messages", source=SOURCE)
+    (late,) = database.fetch(settings, "late_messages", source=SOURCE)
     sent_late = sum(counts.late for counts in truth.topics.values())
-    return FeedHealth(truth.outages, fetch(settings, "gaps", source=SOURCE), late["messages"], sent_late)
+    return FeedHealth(truth.outages, database.fetch(settings, "gaps", source=SOURCE), late["messages"], sent_late)
 
 
 def _holds(gap: dict[str, Any], outage: Outage) -> bool:
     last_lost = outage.first_id + outage.lost - 1
     return bool(gap["pair"] == outage.pair and gap["first_id"] <= outage.first_id and last_lost <= gap["last_id"])
-
-
-def fetch(settings: Settings, query: str, **values: Any) -> list[dict[str, Any]]:
-    """Run ``sql/postgres/queries/<query>.sql`` as the reader and return its rows by column name."""
-    server = database.connect(settings, "reader")
-    try:
-        with server, server.cursor() as cursor:
-            cursor.execute(read_query(POSTGRES_SQL / "queries" / f"{query}.sql"), values)
-            names = [column.name for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    finally:
-        server.close()
 
 
 def problems(

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from demo import fresh, report
 from flink_jobs import cluster, progress
+from flink_jobs.account import Conservation, conservation
 from flink_jobs.sql_files import JOBS
 from producers.market import MarketConfig
 from producers.simulate import Truth, simulate
@@ -134,13 +135,13 @@ def _settle(settings: Settings) -> None:
 
 
 def _report(settings: Settings, truth: Truth | None, started: float) -> None:
-    accounts = report.conservation(settings)
+    accounts = conservation(settings)
     found = report.spikes(settings, truth) if truth else None
     health = report.feed_health(settings, truth) if truth else None
     _print_accounts(accounts)
     _print_tables(settings)
-    _print_rows(f"Last candles of {_PAIR}", report.fetch(settings, "last_candles", pair=_PAIR, rows=4))
-    (news,) = report.fetch(settings, "news_matches")
+    _print_rows(f"Last candles of {_PAIR}", database.fetch(settings, "last_candles", pair=_PAIR, rows=4))
+    (news,) = database.fetch(settings, "news_matches")
     console.print(
         f"News joined to trades: {news['trades_with_news']:,} trades have one of {news['articles']} articles around "
         f"them ({news['matches']:,} matches), {news['trades_without_news']:,} have none"
@@ -168,7 +169,7 @@ def _report(settings: Settings, truth: Truth | None, started: float) -> None:
     )
 
 
-def _print_accounts(accounts: Iterable[report.Conservation]) -> None:
+def _print_accounts(accounts: Iterable[Conservation]) -> None:
     table = Table(
         "topic", title="Every message accounted for", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
     )

@@ -66,7 +66,7 @@ def query(
     """
     values = variables(settings, "sql", bounded=not stream, role="reader")
     table_env = _environment({**options, "pipeline.name": "ad hoc"}, batch=not stream)
-    _define(table_env, definitions(values))
+    _define(table_env, definitions(values, batch=not stream))
     result = _plainly("", lambda: table_env.execute_sql(sql))
     return result.get_table_schema().get_field_names(), (tuple(row) for row in _rows(result))
 

@@ -45,7 +45,7 @@ def run(settings: Settings, statement: str | None, *, stream: bool) -> int:
         "table.local-time-zone": "UTC",
     }
     lines = [f"SET '{name}' = '{value}'" for name, value in init.items()]
-    lines += [file.text for file in definitions(values)]
+    lines += [file.text for file in definitions(values, batch=not stream)]
     folder = settings.data_dir / "flink" / "tmp"
     history = settings.data_dir / "flink" / "sql-history"
     client = [str(FLINK_HOME / "bin" / "sql-client.sh"), "embedded", "-hist", str(history)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tidemark.errors import UserError
 from tidemark.paths import FLINK_SQL, ROOT
@@ -16,6 +17,7 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SET = re.compile(r"SET\s+'([^']+)'\s*=\s*'([^']*)'\s*;", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\A\d+_")
+_STREAMING_ONLY = re.compile(r"^-- Mode: +streaming only", re.MULTILINE)
 _BANNER = re.compile(r"\A(?:--.*\n)+")
 
 
@@ -33,11 +35,14 @@ class SqlFile:
         return self.path.relative_to(ROOT).as_posix()
 
 
-def definitions(values: Mapping[str, str]) -> list[SqlFile]:
-    """Return every CREATE TABLE, then every CREATE VIEW in the order they build on each other."""
+def definitions(values: Mapping[str, str], *, batch: bool = False) -> list[SqlFile]:
+    """Return every CREATE TABLE, then every CREATE VIEW in the order they build on each other; for ``batch`` without
+    those whose banner says that they are for streaming only.
+    """
     tables = sorted((FLINK_SQL / "tables").glob("*.sql"))
     views = sorted((FLINK_SQL / "views").glob("*.sql"))
-    return [_read(path, values) for path in (*tables, *views)]
+    files = [_read(path, values) for path in (*tables, *views)]
+    return [file for file in files if not (batch and _STREAMING_ONLY.search(file.banner))]
 
 
 def needed(files: list[SqlFile], available: list[SqlFile]) -> list[SqlFile]:
@@ -71,9 +76,9 @@ def job_options(job: str, values: Mapping[str, str]) -> dict[str, str]:
     return dict(_SET.findall(_read(path, values).text + ";")) if path.exists() else {}
 
 
-def read_query(path: Path) -> str:
-    """Return the statement of a file that has no variables, without banner and semicolon."""
-    return _read(path, {}).text
+def read_query(path: Path, values: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the statement of a file, without banner and semicolon; ``values`` are its variables, if it has any."""
+    return _read(path, values).text
 
 
 def render(template: str, values: Mapping[str, str], where: str) -> str:

@@ -24,6 +24,9 @@ Job = Callable[[], bool | None]  # ends when stopped; False: it failed
 # What a command needs beyond this is imported inside it: `tidemark --help` waits for neither Kafka nor nltk.
 
 
+backfill = typer.Typer(help="Fetch what is missing, and send it marked as a backfill.", no_args_is_help=True)
+
+
 def register(app: typer.Typer) -> None:
     """Add the producers' commands to ``app``."""
     from producers import simulate
@@ -31,7 +34,6 @@ def register(app: typer.Typer) -> None:
     app.command()(produce)
     app.command()(record)
     app.command()(replay)
-    backfill = typer.Typer(help="Fetch what was before, and send it marked as a backfill.", no_args_is_help=True)
     backfill.command("coingecko")(backfill_coingecko)
     app.add_typer(backfill, name="backfill")
     simulate.register(app)

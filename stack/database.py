@@ -7,7 +7,7 @@ import secrets
 import shutil
 import subprocess
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import psycopg2
 from psycopg2 import sql
@@ -29,6 +29,18 @@ SUPERUSER = "postgres"
 def statement(name: str) -> sql.SQL:
     """Return what ``sql/postgres/<name>.sql`` says: ``{name}`` is for an identifier, ``%(name)s`` for a value."""
     return sql.SQL(read_query(POSTGRES_SQL / f"{name}.sql"))
+
+
+def fetch(settings: Settings, query: str, **values: Any) -> list[dict[str, Any]]:
+    """Run ``sql/postgres/queries/<query>.sql`` as the reader and return its rows by column name."""
+    server = connect(settings, "reader")
+    try:
+        with server, server.cursor() as cursor:
+            cursor.execute(statement(f"queries/{query}"), values)
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    finally:
+        server.close()
 
 
 def connect(settings: Settings, role: Role) -> Connection:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from demo import report
 from flink_jobs import cluster, runner
+from flink_jobs.account import conservation
 from producers import contract
 from tests.sql import oracle
 from tests.sql.conftest import Run
@@ -101,7 +101,7 @@ def test_produced_is_stored_and_dead_and_repeated(run: Run, topic: str) -> None:
 
 def test_the_account_of_every_topic_balances(runs: Callable[[str], Run]) -> None:
     run = runs("hostile")
-    for account in report.conservation(run.world.settings):
+    for account in conservation(run.world.settings):
         puts = run.input.puts[account.topic]
         _, key = TABLES[account.topic]
         fine = Counter(tuple(put.value[name] for name in key) for put in puts if isinstance(put.value, dict))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,9 +12,11 @@ from statistics import quantiles
 
 import pytest
 
+from tests.exchange.server import ExchangeServer
 from tests.sql.inputs import MIDDLE, ticker, trade
 from tests.sql.oracle import keyed
-from tests.world import Row, World
+from tests.stack.conftest import run
+from tests.world import Row, World, wait_for
 
 pytestmark = pytest.mark.stack
 
@@ -198,3 +201,41 @@ def test_the_account_of_every_minute(done: tuple[World, Feed]) -> None:
     assert sum(row["gap"] for row in rows) == sum(
         last - first + 1 for (_, _, first), (last, _, _) in gaps(met(given.trades)).items()
     )
+
+
+def test_open_gaps_are_fetched_and_closed(case: Callable[..., World]) -> None:
+    history: list[Row] = [
+        {"id": n, "price": "1", "qty": "1", "time": MIDDLE + n * 1000, "isBuyerMaker": True, "isBestMatch": True}
+        for n in range(1, 300)
+    ]
+    with ExchangeServer(history={"BTCUSDT": [row for row in history if not 50 <= row["id"] <= 51]}) as server:
+        world = case(kafka={"partitions": 1})
+        seen = [n for n in range(1, 200) if n not in (50, 51, *range(100, 120))]
+        rows = [trade("BTC/USDT", str(n), MIDDLE + n * 1000, 1.0, source="binance") for n in seen]
+        world.put("trades", rows)
+        with world.running("quality"), world.running("ingest"):
+
+            def gaps() -> dict[int, str]:
+                return {row["first_id"]: row["state"] for row in world.rows("feed_gaps")}
+
+            wait_for(lambda: gaps() == {50: "open", 100: "open"}, "the gaps", 120)
+            done = run(world, "backfill", "gaps", BINANCE__REST_URL=server.http_url)
+            assert (done.returncode, done.stdout) == (0, "2 open gaps of 22 trades; 20 trades fetched and sent\n")
+            wait_for(lambda: gaps() == {50: "open", 100: "closed"}, "the gap that REST has", 60)
+            wait_for(lambda: len(world.rows("trade_data")) == 197, "the trades", 60)
+        done = run(world, "quality", "--json", "--since", "9999d")
+    found = json.loads(done.stdout)
+    assert [(gap["first_id"], gap["missing"]) for gap in found["gaps"]] == [(50, 2)]
+    assert found["account"][0] == {
+        "topic": "trades",
+        "produced": 197,
+        "stored": 197,
+        "dead_lettered": 0,
+        "duplicates": 0,
+        "missing": 0,
+    }
+    (feed,) = found["feeds"]
+    assert (feed["source"], feed["valid"], feed["gap"]) == ("binance", 177, 22)  # the last minute is open
+    shown = run(world, "quality", "--no-account", "--since", "9999d").stdout
+    assert "BTC/USDT" in shown
+    assert "Open gaps: 1" in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_settings_change_windows_and_thresholds(case: Callable[..., World]) -> N
 
 
 def test_exactly_what_is_behind_the_watermark_is_in_no_candle(case: Callable[..., World]) -> None:
-    world = case(kafka={"partitions": 1}, watermarks={"emit": "on-event"})
+    world = case(kafka={"partitions": 1}, watermarks={"emit": "on-event", "articles_idle": "1s"})
     rng = Random(11)
     sent: list[Row] = []
     for number in range(1_500):
@@ -67,10 +68,22 @@ def test_exactly_what_is_behind_the_watermark_is_in_no_candle(case: Callable[...
             watermark = max(watermark, value["event_time"] - 10_000)
     valid = [value for value in sent if value["price"]]
     assert 100 < len(valid) - len(in_time) < 800
-    world.put("trades", sent)
-    world.run("analytics", "ingest")
-    assert oracle.keyed(world.rows("candles"), *CANDLE) == oracle.keyed(oracle.candles(in_time), *CANDLE)
-    assert {row["trade_id"] for row in world.rows("trade_data")} == {value["trade_id"] for value in valid}
+    expected = oracle.keyed(oracle.candles(in_time), *CANDLE)
+
+    def candles() -> dict[tuple[Any, ...], Row]:
+        rows = [row for row in world.rows("candles") if row["symbol"] in ("A", "B")]
+        return oracle.keyed(rows, *CANDLE)
+
+    with world.running("analytics"), world.running("ingest"):
+        # Until the empty topic of heartbeats is known to be silent, it holds the time back, and nothing is late.
+        for name, at in (("0", START - 10 * MINUTE), ("1", START - 5 * MINUTE)):
+            world.put("trades", [trade("PROBE/USD", name, at, 1.0)])
+        wait_for(lambda: world.rows("candles"), "the probe's candle", 90)
+        world.put("trades", [*sent, trade("PROBE/USD", "2", START + 60 * MINUTE, 1.0)])
+        wait_for(lambda: candles().keys() == expected.keys(), "the candles", 90)
+        stored = {value["trade_id"] for value in valid} | {"0", "1", "2"}
+        wait_for(lambda: {row["trade_id"] for row in world.rows("trade_data")} == stored, "the trades", 90)
+    assert candles() == expected
 
 
 def test_a_silent_partition_holds_no_window_back(case: Callable[..., World]) -> None:

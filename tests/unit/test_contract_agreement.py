@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from demo.report import STORED_IN
 from flink_jobs.variables import INPUTS
 from producers import contract
 from producers.market import Market, MarketConfig
@@ -18,6 +17,14 @@ from tidemark.settings import Topics
 TOPICS = sorted(path.stem for path in SCHEMAS.glob("*.avsc"))
 FLINK = {"string": "STRING", "double": "DOUBLE", "long": "BIGINT", "int": "INT"}
 POSTGRES = {"string": "text", "double": "double precision", "long": "bigint", "int": "integer"}
+STORED_IN = {
+    "trades": "trade_data",
+    "tickers": "ticker_data",
+    "articles": "article_data",
+    "prices": "price_data",
+    "market_sentiment": "market_sentiment_data",
+    "macro": "macro_data",
+}
 # Of the heartbeats there are two tables, with other times.
 TABLES = {"heartbeats": "trade_heartbeats"}
 # Columns that are not named, or not typed, as the field is.

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from demo.report import Conservation, FeedHealth, problems
+from demo.report import FeedHealth, problems
+from flink_jobs.account import Conservation
 from producers.market import Outage
 
 # Of ten trades the last four came after all.

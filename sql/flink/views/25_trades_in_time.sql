@@ -3,6 +3,7 @@
 -- Grain:     one row per acceptable message that is not among the late rows
 -- Key:       that of trades_valid
 -- Watermark: that of trades
+-- Mode:      streaming only: batch has no watermark
 CREATE TEMPORARY VIEW trades_in_time AS
 SELECT *
 FROM trades_valid

@@ -3,6 +3,7 @@
 -- Grain:     one row per acceptable message that is not among the late rows
 -- Key:       that of tickers_valid
 -- Watermark: that of tickers
+-- Mode:      streaming only: batch has no watermark
 CREATE TEMPORARY VIEW tickers_in_time AS
 SELECT *
 FROM tickers_valid

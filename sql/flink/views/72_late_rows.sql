@@ -3,6 +3,7 @@
 -- Grain:     one row per message
 -- Key:       (topic, source, item, event_time, id), not unique here
 -- Watermark: that of each topic
+-- Mode:      streaming only: batch has no watermark
 CREATE TEMPORARY VIEW late_rows AS
 SELECT
     'trades' AS topic,

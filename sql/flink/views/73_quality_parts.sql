@@ -6,6 +6,7 @@
 -- Why:       they come at different times, and are summed by what reads this. The minute is that of the event time, of a
 --            rejected message that of its arrival: it has no other time to go by, and often no source
 -- Formula:   delay = ingest time - event time, in milliseconds
+-- Mode:      streaming only: batch has no watermark
 CREATE TEMPORARY VIEW quality_parts AS
 SELECT
     'trades' AS topic,

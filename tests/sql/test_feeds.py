@@ -1,0 +1,62 @@
+"""Time and silence while the jobs run: heartbeats close windows, and a feed that says nothing is stale."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.sql.inputs import article, ticker, trade
+from tests.world import Row, World, wait_for
+
+pytestmark = pytest.mark.stack
+
+MINUTE = 60_000
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def beat(topic: str, at: int, source: str = "binance") -> Row:
+    return {"source": source, "topic": topic, "event_time": at}
+
+
+def test_heartbeats_close_the_windows_of_a_quiet_market(case: Callable[..., World]) -> None:
+    world = case(kafka={"partitions": 1}, watermarks={"articles_idle": "3s", "idle": "3s"})
+    start = now() // MINUTE * MINUTE - 30 * MINUTE
+    world.put("trades", [trade("BTC/USDT", "1", start, 10.0)])
+    world.put("articles", [article("one", start, ["BTC"])])
+    with world.running("analytics"):
+
+        def rows(table: str, sign: Row) -> list[Row]:
+            world.put("heartbeats", [sign])
+            return world.rows(table)
+
+        wait_for(lambda: rows("candles", beat("trades", start + 2 * MINUTE)), "the candle", 90, every=0.5)
+        assert world.rows("sentiment_data") == []  # trades are further than news
+        polled = beat("articles", start + 20 * MINUTE, "rss")
+        wait_for(lambda: rows("sentiment_data", polled), "the window of sentiment", 90, every=0.5)
+    (candle,) = world.rows("candles")
+    assert (candle["window_start"], candle["close"], candle["trade_count"]) == (start, 10.0, 1)
+    assert [row["crypto_symbol"] for row in world.rows("sentiment_data")] == ["BTC"]
+
+
+def test_a_silent_feed_is_stale_once_and_one_with_heartbeats_is_not(case: Callable[..., World]) -> None:
+    world = case(alerts={"stale_after": "3s"}, kafka={"partitions": 1})
+    at = now()
+    with world.running("alerts"):
+        world.put("trades", [trade("BTC/USDT", "1", at, 10.0, source="binance")])
+        world.put("tickers", [ticker("BTC/USD", at, 10.0, source="kraken")])
+
+        def stale() -> list[Row]:
+            world.put("heartbeats", [beat("tickers", now(), "kraken")])
+            return [alert for alert in world.topic("alerts") if alert["alert_type"] == "stale_feed"]
+
+        (alert,) = wait_for(stale, "the alert", 90, every=0.5)
+        wait_for(lambda: world.rows("alert_data"), "its row", 30)
+    assert (alert["detail"], alert["symbol"], alert["pair"]) == ("binance trades: nothing for 3 s", "", None)
+    assert (alert["event_time"], alert["threshold"], alert["severity"]) == (at, 3.0, "warning")
+    (row,) = [row for row in world.rows("alert_data") if row["alert_type"] == "stale_feed"]
+    assert row["alert_id"] == alert["alert_id"]
