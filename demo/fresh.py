@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
 from flink_jobs import cluster
+from producers import health
 from stack import database, local, topics
 from tidemark.settings import Settings
 
@@ -29,6 +31,7 @@ def prepare(settings: Settings, report: Report) -> None:
         cluster.forget(settings)
         topics.recreate(settings)
         database.empty(settings)
+        shutil.rmtree(health.folder(settings), ignore_errors=True)  # else they would go on from where they were
     else:
         aside = settings.data_dir.with_name(f"{settings.data_dir.name}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}")
         local.down(settings)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -18,10 +20,14 @@ from demo import fresh, report
 from flink_jobs import cluster, progress
 from flink_jobs.account import Conservation, conservation
 from flink_jobs.sql_files import JOBS
+from flink_jobs.variables import INPUTS
+from producers import health, sources
+from producers.health import State
 from producers.market import MarketConfig
 from producers.simulate import Truth, simulate
 from producers.sink import KafkaSink
 from stack import database, local, topics
+from stack.config import Layout
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
@@ -30,6 +36,7 @@ _MINUTE_MS = 60_000
 _TIDEMARK = Path(sys.executable).with_name("tidemark")
 _PAIR = "BTC/USDT"
 _OUTAGES = 3
+_FIRST_SECONDS = 60  # within which something comes from a source, if anything ever does
 
 
 def simulated(settings: Settings, minutes: float, seed: int, started: float) -> None:
@@ -58,18 +65,31 @@ def simulated(settings: Settings, minutes: float, seed: int, started: float) -> 
 
 
 def live(settings: Settings, minutes: float, started: float) -> None:
-    """Feed the jobs from the real exchanges and news feeds for ``minutes``, then report what is there."""
+    """Feed the jobs for ``minutes`` from every source that needs no key or has one, then report what is there.
+
+    Raises UserError where nothing comes, or where it does not add up.
+    """
     _step("Starting the local stack: Kafka, PostgreSQL, Flink")
     fresh.prepare(settings, _detail)
-    _step(f"Submitting {len(JOBS)} jobs")
-    cluster.submit(settings, JOBS, _detail)
-    _step(f"Taking Binance, Kraken and the news feeds for {minutes:g} minutes (make demo LIVE=1; Ctrl-C ends it early)")
-    with subprocess.Popen([_TIDEMARK, "produce", "all"]) as producers:
-        _watch(settings, producers, minutes)
-        producers.terminate()
+    _step(f"Taking the real exchanges and feeds for {minutes:g} minutes (Ctrl-C ends it early)")
+    for name, why in _without(settings).items():
+        _detail(f"without {name}: {why}")
+    with _producing(settings) as producers:
+        _await_first(settings, producers)
+        _step(f"Submitting {len(JOBS)} jobs meanwhile")
+        cluster.submit(settings, JOBS, _detail)
+        try:
+            _watch(settings, producers, minutes)
+        except KeyboardInterrupt:
+            _detail("Ended early")
+    states = _states(settings, producers)
     _step("Waiting for the jobs to work it off")
     _settle(settings)
+    fresh.mark(settings)
     _step("What came of it")
+    _print_sources(states)
+    if producers.returncode and not any(state.rubbish for state in states):
+        raise UserError("Not all that the sources sent has reached Kafka.", f"See {_log(settings)}.")
     _report(settings, None, started)
 
 
@@ -93,26 +113,84 @@ def _feed(settings: Settings, config: MarketConfig) -> Truth:
     return truth
 
 
+def _without(settings: Settings) -> dict[str, str]:
+    """Return the sources that `tidemark produce all` leaves out, and why."""
+    found = {}
+    for name in sources.NAMES:
+        try:
+            sources.make(name, settings)
+        except UserError as error:  # noqa: PERF203 - for want of a key
+            found[name] = str(error)
+    return found
+
+
+@contextmanager
+def _producing(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `tidemark produce all`, with its log in a file; end it in good order, so that what it has is sent."""
+    # In a session of its own, so that Ctrl-C does not reach it: asked to stop twice, it would not send what it holds.
+    with (
+        _log(settings).open("wb") as log,
+        subprocess.Popen([_TIDEMARK, "produce", "all"], stdout=log, stderr=log, start_new_session=True) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def _log(settings: Settings) -> Path:
+    return Layout(settings.data_dir).logs / "producers.log"
+
+
+def _states(settings: Settings, producers: subprocess.Popen[bytes]) -> list[State]:
+    return [state for state in health.states(settings) if state.pid == producers.pid]
+
+
+def _await_first(settings: Settings, producers: subprocess.Popen[bytes]) -> None:
+    """Wait until a source has brought something. Raises UserError once it is clear that none will."""
+    until = time.monotonic() + _FIRST_SECONDS
+    while True:
+        states = _states(settings, producers)
+        if any(state.messages for state in states):
+            return
+        _check(settings, producers)
+        hopeless = bool(states) and all(state.failures > 1 or state.rubbish for state in states)
+        if hopeless or time.monotonic() > until:
+            for state in states:
+                _detail(f"{state.source}: {state.error or 'nothing came'}")
+            raise UserError(
+                "Nothing came from any exchange or feed.",
+                "Is there a network connection? `make demo` needs none. The stack still runs; `make down` ends it.",
+            )
+        time.sleep(0.2)
+
+
+def _check(settings: Settings, producers: subprocess.Popen[bytes]) -> None:
+    if producers.poll() is not None:
+        raise UserError(f"The producers ended with status {producers.returncode}.", f"See {_log(settings)}.")
+
+
 def _watch(settings: Settings, producers: subprocess.Popen[bytes], minutes: float) -> None:
-    until = time.monotonic() + minutes * 60
-    columns = (TextColumn("  {task.description}"), BarColumn(), TimeElapsedColumn())
-    try:
-        with Progress(*columns, console=console) as bar:
-            task = bar.add_task("live", total=minutes * 60)
-            while (left := until - time.monotonic()) > 0 and producers.poll() is None:
-                held = topics.count(settings)
-                shown = ", ".join(
-                    f"{held[name]:,} {name}" for name in (settings.topics.trades, settings.topics.tickers)
-                )
-                bar.update(task, completed=minutes * 60 - left, description=shown)
-                time.sleep(1)
-    except KeyboardInterrupt:
-        _detail("Ended early")
-    if not any(topics.count(settings).values()):
-        producers.terminate()
-        raise UserError(
-            "Nothing came from the exchanges and feeds.", "Is there a network connection? `make demo` needs none."
-        )
+    """Show for ``minutes`` what comes in, and which sources have trouble."""
+    begun = time.monotonic()
+    columns = (TextColumn(" "), BarColumn(16), TextColumn("{task.fields[came]}"))
+    troubled: set[str] = set()
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("live", total=minutes * 60, came="")
+        while (elapsed := time.monotonic() - begun) < minutes * 60:
+            _check(settings, producers)
+            for state in _states(settings, producers):
+                if state.failures and state.source not in troubled:
+                    _detail(f"{state.source}: {state.error}")
+                    troubled.add(state.source)
+                elif not state.failures:
+                    troubled.discard(state.source)
+            held = topics.count(settings)
+            came = {topic: held[getattr(settings.topics, topic)] for topic in INPUTS}
+            main = [f"{came.pop(topic):,} {topic}" for topic in ("trades", "tickers", "articles")]
+            bar.update(task, completed=elapsed, came=", ".join([*main, f"{sum(came.values()):,} others"]))
+            time.sleep(1)
+        bar.update(task, completed=minutes * 60)
 
 
 def _settle(settings: Settings) -> None:
@@ -167,6 +245,16 @@ def _report(settings: Settings, truth: Truth | None, started: float) -> None:
     console.print(
         f"[green]✓[/] All accounts balance. Done in {time.monotonic() - started:.0f} s; the stack is left running."
     )
+
+
+def _print_sources(states: Iterable[State]) -> None:
+    table = Table("source", title="Sources", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("messages", justify="right")
+    table.add_column("dead letters", justify="right")
+    table.add_column("last error", overflow="fold")
+    for state in states:
+        table.add_row(state.source, f"{state.messages:,}", f"{state.dead_letters:,}", escape(state.error))
+    console.print(table)
 
 
 def _print_accounts(accounts: Iterable[Conservation]) -> None:

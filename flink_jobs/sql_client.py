@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,9 +52,18 @@ def run(settings: Settings, statement: str | None, *, stream: bool) -> int:
     client = [str(FLINK_HOME / "bin" / "sql-client.sh"), "embedded", "-hist", str(history)]
     with _script(folder, lines) as init_file:
         if statement is None:
-            return subprocess.run([*client, "-i", init_file], check=False).returncode
+            return _converse([*client, "-i", init_file])
         with _script(folder, [statement.rstrip().removesuffix(";")]) as query_file:
             return _print_result([*client, "-i", init_file, "-f", query_file])
+
+
+def _converse(command: list[str]) -> int:
+    """Run the client on our terminal. Ctrl-C, which reaches us too, is for the client: it ends a query there."""
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)  # not SIG_IGN: the client would inherit that
+    try:
+        return subprocess.run(command, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _print_result(command: list[str]) -> int:

@@ -43,7 +43,7 @@ def test_gaps_are_held_against_the_outages(gaps: list[dict[str, Any]], wrong: li
 
 
 def test_what_is_unaccounted_for_and_what_does_not_run_is_said() -> None:
-    accounts = [Conservation("trades", 10, 7, 1, 1), Conservation("macro", 3, 2, 1, 0)]
+    accounts = [Conservation("trades", 10, 7, 1, 1, 1), Conservation("macro", 3, 2, 1, 0, 0)]
     jobs = [{"name": "tidemark-ingest", "state": "RUNNING"}, {"name": "tidemark-quality", "state": "RESTARTING"}]
     assert problems(accounts, None, None, jobs) == [
         "trades: 1 of 10 messages are unaccounted for",
