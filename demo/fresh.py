@@ -25,19 +25,24 @@ def prepare(settings: Settings, report: Report) -> None:
     local.up(settings, report)
     held = topics.count(settings)
     if not any(held.values()) and not any(database.count(settings).values()):
-        return
-    if _read_mark(settings) == held:
+        _forget_sources(settings)
+    elif _read_mark(settings) == held:
         report("Deleting what the last demo left")
         cluster.forget(settings)
         topics.recreate(settings)
         database.empty(settings)
-        shutil.rmtree(health.folder(settings), ignore_errors=True)  # else they would go on from where they were
+        _forget_sources(settings)
     else:
         aside = settings.data_dir.with_name(f"{settings.data_dir.name}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}")
         local.down(settings)
         settings.data_dir.rename(aside)
         report(f"The stack held data of yours: kept in {aside}")
         local.up(settings, report)
+
+
+def _forget_sources(settings: Settings) -> None:
+    """Have every source begin anew: else it would go on from where it was, and poll no sooner than it was to."""
+    shutil.rmtree(health.folder(settings), ignore_errors=True)
 
 
 def mark(settings: Settings) -> None:

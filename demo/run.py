@@ -154,8 +154,7 @@ def _await_first(settings: Settings, producers: subprocess.Popen[bytes]) -> None
         if any(state.messages for state in states):
             return
         _check(settings, producers)
-        hopeless = bool(states) and all(state.failures > 1 or state.rubbish for state in states)
-        if hopeless or time.monotonic() > until:
+        if (states and all(state.failures > 1 or state.rubbish for state in states)) or time.monotonic() > until:
             for state in states:
                 _detail(f"{state.source}: {state.error or 'nothing came'}")
             raise UserError(

@@ -39,7 +39,7 @@ Report = Callable[[str], None]
 
 _START_SECONDS = 120  # a part that is not up by then will not come up
 _SUSPEND_SECONDS = 120  # for the savepoints of all jobs
-_MEMORY_MIB = 3000  # what the whole stack takes at work, with the default settings
+_MEMORY_MIB = 500  # what Kafka and PostgreSQL take at work
 _DISK_MIB = 1000
 _STATES = {"RUNNING": "starting", "STARTING": "starting", "BACKOFF": "starting", "FATAL": "failed"}
 
@@ -230,8 +230,15 @@ def log_file(settings: Settings, part: str) -> Path:
 @contextmanager
 def _locked(settings: Settings, report: Report) -> Iterator[None]:
     """Hold the stack's lock: two commands at once take turns."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (settings.data_dir / "lock").open("w") as file:
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (settings.data_dir / "lock").open("w")
+    except OSError as error:
+        raise UserError(
+            f"{settings.data_dir} cannot be written to ({error.strerror}).",
+            "Set TIDEMARK_DATA_DIR to a folder of your own.",
+        ) from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -262,9 +269,11 @@ def _tell_changes(settings: Settings, report: Report) -> None:
 
 def _check_machine(settings: Settings) -> None:
     available = min(psutil.virtual_memory().available, _container_limit()) >> 20
-    if available < _MEMORY_MIB:
+    flink = settings.flink
+    needed = _MEMORY_MIB + _mib(flink.jobmanager_memory) + _mib(flink.taskmanager_memory)
+    if available < needed:
         raise UserError(
-            f"The stack needs {_MEMORY_MIB} MiB of memory, and {available} MiB are free.",
+            f"The stack needs {needed} MiB of memory, and {available} MiB are free.",
             "End other programs, or make flink.taskmanager_memory smaller.",
         )
     free = shutil.disk_usage(settings.data_dir).free >> 20
@@ -273,6 +282,10 @@ def _check_machine(settings: Settings) -> None:
             f"{settings.data_dir} has {free} MiB of free disk space; the stack needs {_DISK_MIB}.",
             "Make room, or set TIDEMARK_DATA_DIR to a folder on another disk.",
         )
+
+
+def _mib(memory: str) -> int:
+    return int(memory[:-1]) * {"m": 1, "g": 1024}[memory[-1]]
 
 
 def _container_limit() -> int:

@@ -46,6 +46,7 @@ def _pem(path: Path) -> Path:
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,32}$")]
+Memory = Annotated[str, Field(pattern=r"^[1-9]\d* ?[mg]$")]  # in MiB or GiB, as Flink writes it
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -121,8 +122,8 @@ class Flink(Group):
     slots: Annotated[int, Field(ge=1, le=1024)] = 12
     checkpoint_interval: PositiveDuration = timedelta(seconds=5)
     alerts_checkpoint_interval: PositiveDuration = timedelta(seconds=2)  # alerts are visible once committed
-    jobmanager_memory: str = "900m"
-    taskmanager_memory: str = "1600m"
+    jobmanager_memory: Memory = "900m"
+    taskmanager_memory: Memory = "1600m"
 
 
 class Watermarks(Group):
