@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
@@ -56,6 +57,7 @@ class State:
     last_success: str = ""
     next_run: str = ""
     last_ids: dict[str, int] = field(default_factory=dict)  # the newest trade id by pair, where ids are consecutive
+    gaps: list[list[Any]] = field(default_factory=list)  # pair, first and last id of what is still to be fetched
     rubbish: bool = False  # it was stopped for sending nothing usable
 
 
@@ -125,6 +127,20 @@ class Health:
                 raise RubbishError(f"the last {self._bad_run} frames were all bad (producers.rubbish_run)")
             if len(self._recent) == _WINDOW and bad > _WINDOW * self._limits.rubbish_share:
                 raise RubbishError(f"{bad} of the last {_WINDOW} frames were bad (producers.rubbish_share)")
+
+    def note_id(self, pair: str, trade_id: int) -> None:
+        """Note that Kafka has the trades of ``pair`` up to ``trade_id``; it is written with the next change."""
+        with self._lock:
+            self.state.last_ids[pair] = max(trade_id, self.state.last_ids.get(pair, 0))
+
+    def note_gap(self, gap: Sequence[Any], *, closed: bool = False) -> None:
+        """Note a gap (pair, first and last id) that is to be fetched, or that nothing more is to be fetched of it."""
+        with self._lock:
+            if closed:
+                self.state.gaps.remove([*gap])
+            else:
+                self.state.gaps.append([*gap])
+            self._write()
 
     def backfilled(self, count: int) -> None:
         """Count messages that were fetched afterwards."""

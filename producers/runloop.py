@@ -6,6 +6,7 @@ import signal
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from functools import partial
 from threading import Event, Lock, Thread
 from types import FrameType
 
@@ -14,9 +15,9 @@ import structlog
 from producers.connection import frames
 from producers.health import Health, RubbishError
 from producers.message import BadFrame, Message, PollError
-from producers.missed import Backfill, Sequences
+from producers.missed import Backfill, Sequences, note_id
 from producers.polling import bodies
-from producers.sink import Sink
+from producers.sink import Delivered, Sink
 from producers.source import Parser, PollSource, StreamSource
 from tidemark.settings import Producers
 
@@ -92,16 +93,18 @@ def parsed(parse: Parser, frame: str | bytes, received: int) -> list[Message | B
         return [*bad.good, bad]
 
 
-def deliver(results: Iterable[Message | BadFrame], sink: Sink, *, backfill: bool = False) -> tuple[int, int]:
+def deliver(
+    results: Iterable[Message | BadFrame], sink: Sink, *, backfill: bool = False, delivered: Delivered | None = None
+) -> tuple[int, int]:
     """Send messages (marked where they are a ``backfill``), and what is none as dead letters; return how many of each
-    there were.
+    there were. ``delivered`` is called with each message once it is acknowledged.
     """
     sent = dead = 0
     for result in results:
         if isinstance(result, BadFrame):
             sink.dead_letter(result.topic, result.original or "", result.code, result.detail)
             dead += 1
-        elif sink.send(result, backfill=backfill):
+        elif sink.send(result, backfill=backfill, delivered=delivered):
             sent += 1
         else:
             dead += 1
@@ -112,9 +115,10 @@ def run_stream(source: StreamSource, sink: Sink, stop: Event, limits: Producers,
     """Read ``source`` into ``sink`` until ``stop`` is set; return False where it was stopped for sending rubbish."""
     count = 0
     reported = beat = time.monotonic()
-    sequences = backfill = None
+    sequences = backfill = delivered = None
     if source.fetch_missed is not None:
         sequences = Sequences(health.state.last_ids)
+        delivered = partial(note_id, health)
         backfill = Backfill(source.fetch_missed, sink, stop, health, limits)
         Thread(target=backfill.run, name=f"{source.name} backfill", daemon=True).start()
     try:
@@ -125,7 +129,7 @@ def run_stream(source: StreamSource, sink: Sink, stop: Event, limits: Producers,
                 if sequences and backfill:
                     for gap in sequences.gaps(result for result in results if isinstance(result, Message)):
                         backfill.add(gap)
-                health.delivered(*deliver(results, sink))
+                health.delivered(*deliver(results, sink, delivered=delivered))
             now = time.monotonic()
             if now - beat > limits.heartbeat.total_seconds():
                 beat = now

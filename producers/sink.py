@@ -6,9 +6,10 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import Any, Protocol
 
@@ -29,6 +30,7 @@ _LOG_EVERY = 10.0  # seconds: an outage fails thousands of messages
 
 
 Headers = Sequence[tuple[str, bytes]]
+Delivered = Callable[[Message], None]  # is told of a message once it is safe
 BACKFILL: Headers = (("backfill", b"1"),)  # of messages that were missed, and fetched afterwards
 
 
@@ -57,9 +59,10 @@ class Sink(Protocol):
 
     counts: Counts
 
-    def send(self, message: Message, *, backfill: bool = False) -> bool:
+    def send(self, message: Message, *, backfill: bool = False, delivered: Delivered | None = None) -> bool:
         """Send ``message`` and return True, or a dead letter with the reason where it breaks its contract and return
-        False. ``backfill`` marks one that was fetched after it had been missed.
+        False. ``backfill`` marks one that was fetched after it had been missed; ``delivered`` is called once it is
+        acknowledged, perhaps by another thread, and of one key in the order of sending.
         """
 
     def heartbeat(self, source: str, topics: Iterable[str], at: int) -> None:
@@ -88,8 +91,15 @@ class _CheckedSink(ABC):
         self._max_future = settings.limits.max_future
 
     @abstractmethod
-    def _put(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
-        """Hand ``payload`` for the logical ``topic`` over to whoever takes it."""
+    def _put(
+        self,
+        topic: str,
+        key: str | None,
+        payload: bytes,
+        headers: Headers = (),
+        delivered: Callable[[], None] | None = None,
+    ) -> None:
+        """Hand ``payload`` for the logical ``topic`` over to who takes it; ``delivered`` is called once it is safe."""
 
     def heartbeat(self, source: str, topics: Iterable[str], at: int) -> None:
         for topic in topics:
@@ -97,7 +107,7 @@ class _CheckedSink(ABC):
             contract.check("heartbeats", value, self._max_future)
             self._put("heartbeats", source, contract.encode(value))  # not counted: nobody's message
 
-    def send(self, message: Message, *, backfill: bool = False) -> bool:
+    def send(self, message: Message, *, backfill: bool = False, delivered: Delivered | None = None) -> bool:
         try:
             contract.check(message.topic, message.value, self._max_future)
             payload = contract.encode(message.value)
@@ -106,7 +116,10 @@ class _CheckedSink(ABC):
         except TypeError as error:
             self.dead_letter(message.topic, _text(message.value), "invalid_field", str(error))
         else:
-            self.send_bytes(message.topic, message.key, payload, BACKFILL if backfill else ())
+            with self._lock:
+                self.counts.sent[message.topic] += 1
+            done = partial(delivered, message) if delivered else None
+            self._put(message.topic, message.key, payload, BACKFILL if backfill else (), done)
             return True
         return False
 
@@ -152,13 +165,22 @@ class MemorySink(_CheckedSink):
         self.heartbeats: list[dict[str, Any]] = []
         self.backfilled = 0
 
-    def _put(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
+    def _put(
+        self,
+        topic: str,
+        key: str | None,
+        payload: bytes,
+        headers: Headers = (),
+        delivered: Callable[[], None] | None = None,
+    ) -> None:
         if topic == "heartbeats":
             self.heartbeats.append(json.loads(payload))
             return
         self.payloads.append((topic, key, payload))
         if headers == BACKFILL:
             self.backfilled += 1
+        if delivered:
+            delivered()
 
     @property
     def messages(self) -> list[Message]:
@@ -212,7 +234,14 @@ class KafkaSink(_CheckedSink):
             bootstrap_timeout_ms=round(connect_timeout * 1000),
         )
 
-    def _put(self, topic: str, key: str | None, payload: bytes, headers: Headers = ()) -> None:
+    def _put(
+        self,
+        topic: str,
+        key: str | None,
+        payload: bytes,
+        headers: Headers = (),
+        delivered: Callable[[], None] | None = None,
+    ) -> None:
         try:
             if self._handed - self._settled >= _MAX_IN_FLIGHT:
                 self._producer.flush(self._timeout)
@@ -228,6 +257,8 @@ class KafkaSink(_CheckedSink):
             with self._lock:
                 self._handed += 1
             future.add_both(self._settle)
+            if delivered:
+                future.add_callback(lambda _: delivered())
 
     def _settle(self, result: object) -> None:
         """Note that a message was acknowledged or failed; kafka-python calls this from its one sender thread."""

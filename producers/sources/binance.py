@@ -64,7 +64,7 @@ class MissedTrades:
             events = [
                 {"s": market, "t": r["id"], "p": r["price"], "q": r["qty"], "T": r["time"], "m": r["isBuyerMaker"]}
                 for r in rows
-                if r["id"] <= last
+                if first <= r["id"] <= last
             ]
             return [_trade(event, "trade", now) for event in events]
         except (ValueError, KeyError, TypeError, BadFrame) as error:

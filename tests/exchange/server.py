@@ -67,6 +67,8 @@ class ExchangeServer:
     stays open, Kraken's and Bitstamp's with heartbeats. The last reply of a feed is repeated. ``pace`` is the pause
     between frames, in seconds. ``history`` has by market what Binance's old trade lookup gives.
     Polled sources other than feeds are answered by ``apis``.
+    What ``faults`` has for a path (without its query) is given first, one reply after the other; what ``refusing`` has,
+    as long as it has it.
     ``live`` plays the tapes from the first connection on, whoever listens, as a real exchange does: a connection gets
     what comes after it was made, and what comes while there is none is missed.
     """
@@ -82,6 +84,7 @@ class ExchangeServer:
         live: bool = False,
         bitstamp: Sequence[str] = (),
         apis: Apis | None = None,
+        faults: dict[str, list[Reply]] | None = None,
     ) -> None:
         self.connections: Counter[str] = Counter()
         self.requests: list[Any] = []  # what clients said: paths of Binance streams, decoded requests of the others
@@ -95,7 +98,9 @@ class ExchangeServer:
         self._feeds = {path: list(replies) for path, replies in (feeds or {}).items()}
         self._cuts = {exchange: list(cut_after) for exchange in self._tapes}
         self._pace = pace
-        self._history = history or {}
+        self.history = history or {}
+        self.refusing: dict[str, Reply] = {}
+        self._faults = {path: list(replies) for path, replies in (faults or {}).items()}
         self._live = live
         self._apis = apis or Apis()
         self._on_air: set[str] = set()
@@ -250,9 +255,15 @@ class ExchangeServer:
                     self._played[exchange] += 1
                     self._changed.notify_all()
 
+    def _fault(self, path: str) -> Reply | None:
+        with self._changed:
+            if path in self.refusing:
+                return self.refusing[path]
+            return self._faults[path].pop(0) if self._faults.get(path) else None
+
     def _old_trades(self, query: str) -> Reply:
         asked = dict(parse_qsl(query))
-        trades = [t for t in self._history.get(asked["symbol"], []) if t["id"] >= int(asked["fromId"])]
+        trades = [t for t in self.history.get(asked["symbol"], []) if t["id"] >= int(asked["fromId"])]
         return Reply(json.dumps(trades[: int(asked["limit"])]))
 
     def _feed_handler(self) -> type[BaseHTTPRequestHandler]:
@@ -260,8 +271,11 @@ class ExchangeServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if self.path.startswith("/api/v3/historicalTrades?"):
-                    reply = exchange._old_trades(urlsplit(self.path).query)
+                parts = urlsplit(self.path)
+                if (fault := exchange._fault(parts.path)) is not None:
+                    reply = fault
+                elif parts.path == "/api/v3/historicalTrades":
+                    reply = exchange._old_trades(parts.query)
                 elif (answer := exchange._apis.answer(self.path, self.headers)) is not None:
                     reply = answer
                 else:

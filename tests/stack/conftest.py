@@ -24,13 +24,12 @@ def environment(world: World, **settings: Any) -> dict[str, str]:
     """Return the environment that gives the command the settings of ``world``, and ``settings`` (GROUP__NAME=value)."""
     found = world.settings
     given = {
-        "DATA_DIR": found.data_dir,
+        "DATA_DIR": str(found.data_dir),
         "POSTGRES__DATABASE": found.postgres.database,
         **{f"TOPICS__{key.upper()}": name for key, name in found.topics.model_dump().items()},
         **settings,
     }
     texts = {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in given.items()}
-    texts["DATA_DIR"] = str(found.data_dir)
     return {**os.environ, **{f"TIDEMARK_{key}": text for key, text in texts.items()}}
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from producers.http import Http
 from producers.message import BadFrame, Message, PollError
 from producers.record import record
 from producers.replay import replay
-from producers.sink import MemorySink
+from producers.sink import Delivered, MemorySink
 from producers.source import PollSource, StreamSource
 from tests.captures import captures
 from tests.exchange.server import ExchangeServer, Reply, binance_frames, rss
@@ -42,10 +43,12 @@ def stream(name: str, config: Settings) -> StreamSource:
 
 
 @contextmanager
-def running(source: StreamSource, sink: MemorySink, limits: Producers = FAST) -> Iterator[Event]:
+def running(
+    source: StreamSource, sink: MemorySink, limits: Producers = FAST, about: Health | None = None
+) -> Iterator[Event]:
     """Run ``source`` into ``sink`` in a thread, until leaving."""
     stop = Event()
-    about = health(source.name, breaker_failures=limits.breaker_failures)
+    about = about or health(source.name, breaker_failures=limits.breaker_failures)
     thread = Thread(target=runloop.run_stream, args=(source, sink, stop, limits, about))
     thread.start()
     try:
@@ -254,6 +257,70 @@ def test_missed_trades_are_fetched_and_marked() -> None:
         assert [status for path, status in server.hits if path.startswith("/api/v3/historicalTrades")] == [200] * 3
     assert sorted(ids(sink)) == list(range(1, 2521))
     assert sink.backfilled == 2500
+
+
+def old_trades(*ids: int) -> list[dict[str, Any]]:
+    """Return trades as Binance's old trade lookup has them."""
+    known = {"price": "1", "qty": "1", "time": 1610064000278, "isBuyerMaker": True, "isBestMatch": True}
+    return [{**known, "id": number} for number in ids]
+
+
+def test_an_hour_without_a_word_ends_the_connection_and_what_it_hid_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = 0.0
+    monkeypatch.setattr("producers.connection.time", SimpleNamespace(monotonic=lambda: monotonic() + hours * 3600))
+    with ExchangeServer(binance=[frame(1)], history={"BTCUSDT": old_trades(*range(1, 700))}) as server:
+        config = settings(server)
+        sink = MemorySink(config)
+        with running(stream("binance", config), sink, Producers(reconnect_max="50ms")):  # type: ignore[arg-type]
+            until(lambda: ids(sink) == [1])
+            hours = 1
+            until(lambda: server.connections["binance"] == 2)  # after 60 s of silence by default
+            server.add("binance", [frame(700)])
+            until(lambda: len(ids(sink)) >= 700)
+    assert sorted(ids(sink)) == list(range(1, 701))
+    assert sink.backfilled == 698
+
+
+def test_a_gap_waits_until_the_venue_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producers.missed._PAUSE", 0.001)
+    refused = {"/api/v3/historicalTrades": [Reply("busy", 500)] * 4 + [Reply("[{", 200), Reply("busy", 429)]}
+    history = {"BTCUSDT": old_trades(2, 3)}
+    with ExchangeServer(binance=[frame(1), frame(4)], history=history, faults=refused) as server:
+        config = settings(server)
+        sink = MemorySink(config)
+        with running(stream("binance", config), sink, FAST.model_copy(update={"breaker_pause": timedelta(0)})):
+            until(lambda: len(ids(sink)) >= 4)
+        assert [status for _, status in server.hits] == [500, 500, 500, 500, 200, 429, 200]
+    assert sorted(ids(sink)) == [1, 2, 3, 4]
+
+
+class Mute(MemorySink):
+    """Takes everything, and acknowledges nothing."""
+
+    def send(self, message: Message, *, backfill: bool = False, delivered: Delivered | None = None) -> bool:
+        return super().send(message, backfill=backfill)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_process_fetches_what_the_one_before_it_did_not_get_or_not_deliver(tmp_path: Path, lost: bool) -> None:
+    refused = {"/api/v3/historicalTrades": [Reply("busy", 500)]}
+    with ExchangeServer(binance=[frame(1), frame(2), frame(5)], faults=refused) as server:
+        config = settings(server, data_dir=tmp_path)
+        known = Health("binance", config)
+        known.note_id("BTC/USDT", 1)
+        known.note()
+        first = (Mute if lost else MemorySink)(config)
+        with running(stream("binance", config), first, about=Health("binance", config)):
+            until(lambda: len(ids(first)) == 3 and len(server.hits) == 1)
+        (state,) = states(config)
+        assert (state.last_ids, state.gaps) == ({"BTC/USDT": 1 if lost else 5}, [["BTC/USDT", 3, 4]])
+
+        server.history["BTCUSDT"] = old_trades(*range(1, 8))
+        server.add("binance", [frame(8)])
+        second = MemorySink(config)
+        with running(stream("binance", config), second, about=Health("binance", config)):
+            until(lambda: len(ids(second)) >= 5 and states(config)[0].gaps == [])
+    assert {*ids(second)} == ({2, 3, 4, 5, 6, 7, 8} if lost else {3, 4, 6, 7, 8})
 
 
 class Answers(Http):
