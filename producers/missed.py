@@ -37,6 +37,13 @@ class Gap(NamedTuple):
     last: int
 
 
+class Fetched(NamedTuple):
+    """What came of a gap: how many trades were sent, and the id to go on from where it is not done with."""
+
+    trades: int
+    left: int | None
+
+
 class Sequences:
     """Follows the ids of each pair, from ``last_ids`` on."""
 
@@ -107,15 +114,15 @@ class Backfill:
                 gap, first = self._gaps.get(timeout=_TICK)
             except Empty:
                 continue
-            left = self._fetch_from(gap, first)
-            if left is not None:
-                self._gaps.put((gap, left))
+            fetched = self.fetch(gap, first)
+            if fetched.left is None:
+                self._health.note_gap(gap, closed=True)
+            else:
+                self._gaps.put((gap, fetched.left))
                 self._stop.wait(self._pause.total_seconds())
 
-    def _fetch_from(self, gap: Gap, start: int) -> int | None:
-        """Fetch ``gap`` from the id ``start`` on and send what the venue still has of it, marked as backfill. Return
-        the id to go on from where it is not done with.
-        """
+    def fetch(self, gap: Gap, start: int) -> Fetched:
+        """Fetch ``gap`` from the id ``start`` on and send what the venue still has of it, marked as backfill."""
         first, failures = start, 0
         count = 0
         sent: Message | None = None
@@ -142,14 +149,12 @@ class Backfill:
             first = max(int(trade.value["trade_id"]) for trade in trades) + 1
         self._health.backfilled(count)
         if not self._arrived(sent, acknowledged):
-            return start
-        if failures == _TRIES:
-            return first
-        if not self._stop.is_set():
-            self._health.note_gap(gap, closed=True)
-            missing = gap.last - start + 1 - count
-            log.info("gap_fetched", source=self._health.source, **gap._asdict(), fetched=count, missing=missing)
-        return None
+            return Fetched(count, start)
+        if failures == _TRIES or (self._stop.is_set() and first <= gap.last):
+            return Fetched(count, first)
+        missing = gap.last - start + 1 - count
+        log.info("gap_fetched", source=self._health.source, **gap._asdict(), fetched=count, missing=missing)
+        return Fetched(count, None)
 
     def _arrived(self, sent: Message | None, acknowledged: deque[Message]) -> bool:
         """Wait until Kafka has the last trade that was sent, and with it those before; return whether it has."""

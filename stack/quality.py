@@ -90,17 +90,19 @@ def backfill_gaps(
     stop = runloop.stop_on_signals()
     sink = KafkaSink(config)
     worker = Backfill(fetch[source], sink, stop, Health(source, config, keep=False), config.producers)
-    count = 0
+    count = left = 0
     for gap in gaps:
-        if stop.is_set():
-            break
-        count += worker.close(Gap(gap["pair"], gap["first_id"], gap["last_id"]))
+        fetched = worker.fetch(Gap(gap["pair"], gap["first_id"], gap["last_id"]), gap["first_id"])
+        count += fetched.trades
+        left += fetched.left is not None
     try:
         sink.close()
     except SendError as error:
         raise UserError(f"{error}.", "Look at `tidemark status` and `tidemark logs kafka`.") from None
     missing = sum(gap["missing"] for gap in gaps)
     console.print(f"{len(gaps)} open gaps of {missing:,} trades; {count:,} trades fetched and sent")
+    if left:
+        raise UserError(f"{left} of these gaps could not be fetched to their end.", "Try again later.")
 
 
 def _show(found: dict[str, list[dict[str, Any]]], length: timedelta) -> None:

@@ -98,7 +98,7 @@ def ends(client: KafkaAdminClient, topics: Iterable[str], *, committed: bool) ->
 def check(settings: Settings) -> None:
     """Raise UserError where the broker refuses us. One that cannot be reached from here may be so from the cluster."""
     if _reachable(settings):
-        admin(settings, timeout_ms=3_000).close()
+        admin(settings).close()
 
 
 @contextmanager
