@@ -6,7 +6,6 @@
 -- Why:       an article that is sent twice counts once; what is before it ends with the bar before its own
 CREATE TEMPORARY VIEW news_times AS
 SELECT
-    window_start AS impact_start,
     window_time AS impact_time,
     id,
     mentioned_symbol AS symbol,

@@ -7,7 +7,8 @@
 -- Formula:   an event study with the constant mean return model (Brown and Warner 1985, "mean adjusted returns"; MacKinlay
 --            1997, "Event Studies in Economics and Finance", sections 4 and 5). Before is [t - h, t), after [t, t + h), with
 --            t the beginning of the article's bar of ${IMPACT_BAR}. Of the last price before and the last one in a window,
---            return = 100 * (last / before - 1). volume_ratio = volume after / before. volatility = 100 * the root of the
+--            return = 100 * (last / before - 1). volume_ratio = volume after / before, abnormal_volume_ratio = volume after /
+--            that of as many usual minutes (of those with a trade). volatility = 100 * the root of the
 --            sum of squared log returns of the bars (realised volatility, Andersen and Bollerslev 1998). With mean m and
 --            sample variance s^2 of the 1-minute log returns of the ${IMPACT_ESTIMATION} before, and h in minutes,
 --            abnormal_return = 100 * (ln(last / before) - h * m), abnormal_score = that / (100 * s * root of h)
@@ -27,17 +28,18 @@ SELECT
     volume_before,
     volume_after,
     volume_after / NULLIF(volume_before, 0),
+    volume_after / NULLIF(minutes * minutes_volume / minute_count, 0),
     volatility_before,
     volatility_after,
     abnormal_return,
     abnormal_return / (100 * NULLIF(stddev, 0) * SQRT(minutes)),
-    trades_before,
-    trades_after,
+    bars_before,
+    bars_after,
     return_count,
     CAST(longest_pause AS DOUBLE) / 1000,
     CASE
-        WHEN trades_after = 0 THEN 'no trades after'
-        WHEN trades_before = 0 THEN 'no trades before'
+        WHEN bars_after = 0 THEN 'no trades after'
+        WHEN bars_before = 0 THEN 'no trades before'
         WHEN longest_pause > ${IMPACT_MAX_PAUSE_MS} THEN 'gap'
         WHEN price_before IS NULL OR price_long_before IS NULL THEN 'no price before'
         WHEN return_count < ${IMPACT_MIN_RETURNS} THEN 'no baseline'
@@ -49,7 +51,6 @@ FROM (
             WHEN return_count >= ${IMPACT_MIN_RETURNS}
                 THEN 100 * (LN(price_after) - LN(price_before) - minutes * return_sum / return_count)
         END AS abnormal_return,
-        -- Of equal returns the difference would be the rounding of the doubles, not nothing.
         CASE
             WHEN return_count >= ${IMPACT_MIN_RETURNS}
                 THEN SQRT(GREATEST(return_square_sum - return_sum * return_sum / return_count, 0) / (return_count - 1))
@@ -79,8 +80,8 @@ FROM (
             volume_after,
             volatility_before,
             volatility_after,
-            trades_before,
-            trades_after,
+            bars_before,
+            bars_after,
             -- Until the next trade, or the end.
             GREATEST(
                 pause,
@@ -89,7 +90,9 @@ FROM (
             ) AS longest_pause,
             return_count,
             return_sum,
-            return_square_sum
+            return_square_sum,
+            minutes_volume,
+            minute_count
         FROM (
             SELECT
                 id,
@@ -112,12 +115,14 @@ FROM (
                 COALESCE(CAST(SUM(volume) FILTER (WHERE seconds_after >= 0) AS DOUBLE), 0) AS volume_after,
                 100 * SQRT(CAST(SUM(square) FILTER (WHERE seconds_after < 0) AS DOUBLE)) AS volatility_before,
                 100 * SQRT(CAST(SUM(square) FILTER (WHERE seconds_after >= 0) AS DOUBLE)) AS volatility_after,
-                COALESCE(SUM(trade_count) FILTER (WHERE seconds_after < 0), 0) AS trades_before,
-                COALESCE(SUM(trade_count) FILTER (WHERE seconds_after >= 0), 0) AS trades_after,
+                COUNT(*) FILTER (WHERE seconds_after < 0) AS bars_before,
+                COUNT(*) FILTER (WHERE seconds_after >= 0) AS bars_after,
                 MAX(pause) AS pause,
                 COALESCE(MAX(return_count), 0) AS return_count,
                 CAST(MAX(return_sum) AS DOUBLE) AS return_sum,
-                CAST(MAX(return_square_sum) AS DOUBLE) AS return_square_sum
+                CAST(MAX(return_square_sum) AS DOUBLE) AS return_square_sum,
+                CAST(MAX(volume) FILTER (WHERE seconds_after IS NULL) AS DOUBLE) AS minutes_volume,
+                MAX(minute_count) AS minute_count
             FROM TABLE(TUMBLE(TABLE impact_matches, DESCRIPTOR(impact_time), ${IMPACT_BAR}))
             GROUP BY window_start, window_end, id, symbol, source, pair, event_time, horizon
         )

@@ -5,6 +5,8 @@
 -- Watermark: that of trades_timed and macro; a silent or empty macro holds nothing back after watermarks.articles_idle
 -- Why:       minutes, not trades: a value becomes known on a full minute, so that it is the same for all trades of one. Never
 --            a value from the future: the version is the last one with known_from <= the minute's
+--            The condition is always true: without it Flink would leave out what it names, and so count all trades twice,
+--            once for this and once for news_impact
 -- Mode:      streaming only: a join FOR SYSTEM_TIME AS OF a row's own time
 CREATE TEMPORARY VIEW macro_in_force AS
 SELECT
@@ -26,6 +28,7 @@ FROM (
             pair,
             ARRAY[${MACRO_INDICATORS}] AS indicators
         FROM market_minutes
+        WHERE volume >= 0 AND COALESCE(log_return, 0) < 1000
     ) AS s
     CROSS JOIN UNNEST(s.indicators) AS i (wanted)
 ) AS m
