@@ -186,14 +186,8 @@ def _delay(usual: timedelta, by_source: dict[str, timedelta]) -> str:
     """Return the delay of a watermark: an interval, or one that depends on the column ``source``."""
     if not by_source:
         return _interval(usual)
-    # In one unit, so that all branches have one type.
-    cases = " ".join(f"WHEN {_text(name)} THEN {_exact(delay)}" for name, delay in sorted(by_source.items()))
-    return f"CASE source {cases} ELSE {_exact(usual)} END"
-
-
-def _exact(value: timedelta) -> str:
-    seconds, millis = divmod(_millis(value), 1_000)
-    return f"INTERVAL '{seconds}.{millis:03}' SECOND(10, 3)"
+    cases = " ".join(f"WHEN {_text(name)} THEN {_interval(delay)}" for name, delay in sorted(by_source.items()))
+    return f"CASE source {cases} ELSE {_interval(usual)} END"
 
 
 def _macro_known_after(delays: dict[str, timedelta]) -> str:

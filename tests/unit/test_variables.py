@@ -259,13 +259,11 @@ def test_what_may_be_wrong_is_not_in_the_plain_form(name: str, value: str) -> No
 
 def test_a_source_has_a_delay_of_its_own_and_in_enrich_at_least_that_of_the_join(tmp_path: Path) -> None:
     by_source = settings(tmp_path, watermarks={"by_source": {"kraken": "30s", "rss": "10m"}})
-    whens = "CASE source WHEN 'kraken' THEN INTERVAL '{}.000' SECOND(10, 3)"
-    whens += " WHEN 'rss' THEN INTERVAL '600.000' SECOND(10, 3)"
-    usual = " ELSE INTERVAL '{}.000' SECOND(10, 3) END"
+    case = "CASE source WHEN 'kraken' THEN INTERVAL {} WHEN 'rss' THEN INTERVAL '10' MINUTE ELSE INTERVAL {} END"
     found = {job: variables(by_source, job) for job in ("analytics", "enrich")}
-    assert found["analytics"]["TRADES_WATERMARK"] == whens.format(30) + usual.format(10)
-    assert found["analytics"]["ARTICLES_WATERMARK"] == whens.format(30) + usual.format(120)
-    assert found["enrich"]["TRADES_WATERMARK"] == whens.format(300) + usual.format(300)
+    assert found["analytics"]["TRADES_WATERMARK"] == case.format("'30' SECOND", "'10' SECOND")
+    assert found["analytics"]["ARTICLES_WATERMARK"] == case.format("'30' SECOND", "'2' MINUTE")
+    assert found["enrich"]["TRADES_WATERMARK"] == case.format("'5' MINUTE", "'5' MINUTE")
     assert variables(settings(tmp_path), "analytics")["TRADES_WATERMARK"] == "INTERVAL '10' SECOND"
 
 
