@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _measure(seed: int) -> tuple[str, ...]:
-    settings = _world(f"bench-{time.time_ns()}")
+    settings = world(f"bench-{time.time_ns()}")
     config = MarketConfig(start_ms=int(time.time() * 1000) - _MINUTES * 60_000, minutes=_MINUTES, seed=seed)
     sink = KafkaSink(settings)
     truth = simulate(settings, sink, config)
@@ -50,7 +50,8 @@ def _measure(seed: int) -> tuple[str, ...]:
     return (str(len(found.jumps)), str(len(found.found)), *numbers)
 
 
-def _world(name: str) -> Settings:
+def world(name: str) -> Settings:
+    """Return settings with topics and a database of their own, which are made."""
     names = {key: f"{name}.{topic}" for key, topic in Topics().model_dump().items()}
     settings = load(topics=names, postgres={"database": name})
     topics.create(settings)

@@ -14,11 +14,11 @@ from tidemark.settings import Settings
 # Which topics a job reads, by their names in settings.topics.
 INPUTS = {
     "ingest": variables.INPUTS,
-    "enrich": ("trades", "articles"),
+    "enrich": ("trades", "articles", "macro"),
     "analytics": ("trades", "articles"),
     "alerts": ("trades", "tickers"),
     # Not the dead letters too: the end of each of their transactions takes an offset that no reader ever reaches.
-    "quality": ("trades", "tickers"),
+    "quality": ("trades", "tickers", "articles", "prices"),
 }
 
 

@@ -26,7 +26,12 @@ def variables(
     """
     group = f"tidemark-{job}"
     watermarks, windows, alerts = settings.watermarks, settings.windows, settings.alerts
+    macro, impact = settings.macro, settings.impact
     waits_for_news = job == "enrich"
+    # The join waits for news as long as its own delays say, whatever the source.
+    trades = watermarks.enrich_trades if waits_for_news else watermarks.trades
+    articles = watermarks.enrich_articles if waits_for_news else watermarks.articles
+    by_source = {name: max(delay, trades) if waits_for_news else delay for name, delay in watermarks.by_source.items()}
     topics = settings.topics
     return {
         # where things are
@@ -51,14 +56,26 @@ def variables(
         "KAFKA_RETENTION_MS": _text(f"{round(settings.kafka.retention / timedelta(milliseconds=1))} ms"),
         "ALERTS_CHECKPOINT_INTERVAL": _text(format_duration(settings.flink.alerts_checkpoint_interval)),
         # event time
-        "TRADES_WATERMARK": _interval(watermarks.enrich_trades if waits_for_news else watermarks.trades),
-        "TICKERS_WATERMARK": _interval(watermarks.tickers),
-        "ARTICLES_WATERMARK": _interval(watermarks.enrich_articles if waits_for_news else watermarks.articles),
-        "PRICES_WATERMARK": _interval(watermarks.prices),
+        "TRADES_WATERMARK": _delay(trades, by_source),
+        "TICKERS_WATERMARK": _delay(watermarks.tickers, by_source),
+        "ARTICLES_WATERMARK": _delay(articles, by_source),
+        "PRICES_WATERMARK": _delay(watermarks.prices, by_source),
         "MAX_FUTURE": _interval(settings.limits.max_future),
         "EARLIEST_EVENT_TIME": str(contract.bound("trades", "event_time", "minimum")),
         "MACRO_EVENT_TIME_MINIMUM": str(contract.bound("macro", "event_time", "minimum")),
         "LATEST_TIME": str(_LATEST_TIME),
+        # economic series
+        "MACRO_KNOWN_AFTER_MS": _macro_known_after(macro.known_after),
+        "MACRO_INDICATORS": ", ".join(map(_text, sorted(macro.known_after))),
+        "POLICY_RATE": _text(macro.policy_rate),
+        # what news did
+        "IMPACT_BAR": _interval(impact.bar),
+        "IMPACT_HORIZONS": ", ".join(str(_seconds(horizon)) for horizon in sorted(set(impact.horizons))),
+        # As far as the longest horizon, and at least to the last full minute before the news.
+        "IMPACT_REACH": _interval(max(*impact.horizons, timedelta(minutes=1) + impact.bar)),
+        "IMPACT_ESTIMATION": _interval(impact.estimation),
+        "IMPACT_MIN_RETURNS": str(impact.min_returns),
+        "IMPACT_MAX_PAUSE_MS": str(_millis(impact.max_pause)),
         # feeds
         "SEQUENTIAL_SOURCES": ", ".join(map(_text, settings.quality.sequential)),
         # windows and thresholds
@@ -165,9 +182,30 @@ def _options(pairs: dict[str, str]) -> str:
     return ",\n    ".join(f"{_text(name)} = {_text(value)}" for name, value in pairs.items())
 
 
+def _delay(usual: timedelta, by_source: dict[str, timedelta]) -> str:
+    """Return the delay of a watermark: an interval, or one that depends on the column ``source``."""
+    if not by_source:
+        return _interval(usual)
+    cases = " ".join(f"WHEN {_text(name)} THEN {_interval(delay)}" for name, delay in sorted(by_source.items()))
+    return f"CASE source {cases} ELSE {_interval(usual)} END"
+
+
+def _macro_known_after(delays: dict[str, timedelta]) -> str:
+    cases = " ".join(f"WHEN {_text(name)} THEN CAST({_millis(delay)} AS BIGINT)" for name, delay in delays.items())
+    return f"CASE `indicator` {cases} END"
+
+
+def _millis(value: timedelta) -> int:
+    return round(value / timedelta(milliseconds=1))
+
+
+def _seconds(value: timedelta) -> int:
+    return round(value / timedelta(seconds=1))
+
+
 def _interval(value: timedelta) -> str:
     """Return the SQL interval: whole days, hours, minutes or seconds, else seconds with a fraction."""
-    millis = round(value / timedelta(milliseconds=1))
+    millis = _millis(value)
     for unit, size in (("DAY", 86_400_000), ("HOUR", 3_600_000), ("MINUTE", 60_000), ("SECOND", 1_000)):
         if millis % size == 0:
             digits = str(millis // size)

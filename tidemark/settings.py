@@ -43,9 +43,17 @@ def _pem(path: Path) -> Path:
     return path
 
 
+def _whole_minutes(value: timedelta) -> timedelta:
+    if value % timedelta(minutes=1):
+        raise ValueError("must be whole minutes")
+    return value
+
+
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+WholeMinutes = Annotated[PositiveDuration, AfterValidator(_whole_minutes)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,32}$")]
+IndicatorName = Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,40}$")]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d* ?[mg]$")]  # in MiB or GiB, as Flink writes it
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -135,6 +143,7 @@ class Watermarks(Group):
     prices: PositiveDuration = timedelta(minutes=2)  # an aggregator updates its coins one by one
     enrich_trades: PositiveDuration = timedelta(minutes=5)  # the join waits for news that is polled every 5 min
     enrich_articles: PositiveDuration = timedelta(minutes=5)
+    by_source: dict[SourceName, PositiveDuration] = {}  # of single venues and feeds, in place of those above
     # A partition without a message for this long holds nothing back any more. Not too short where messages are dense:
     # in a backlog one partition waits while another is read, and must not be taken for silent.
     idle: PositiveDuration = timedelta(seconds=60)
@@ -156,6 +165,45 @@ class Windows(Group):
     def _slide_divides(self) -> Windows:
         if self.prediction % self.prediction_slide:
             raise ValueError("windows.prediction must be a multiple of windows.prediction_slide")
+        return self
+
+
+class Macro(Group):
+    """Which economic series each trade is given, and how long after its date a value is known for certain."""
+
+    # From the midnight (UTC) that begins the date. Of DFF the value of a Friday is published on Monday afternoon in New
+    # York, after a holiday on Tuesday; of the monthly series, dated the first, about the middle of the next month.
+    known_after: Annotated[dict[IndicatorName, WholeMinutes], Field(min_length=1)] = {
+        "DFF": timedelta(days=5),
+        "T10Y2Y": timedelta(days=5),
+        "CPIAUCSL": timedelta(days=50),
+        "UNRATE": timedelta(days=45),
+    }
+    policy_rate: IndicatorName = "DFF"  # that has a column of its own
+
+    @model_validator(mode="after")
+    def _policy_rate_is_known(self) -> Macro:
+        if self.policy_rate not in self.known_after:
+            raise ValueError(f"policy_rate {self.policy_rate} must be one of known_after")
+        return self
+
+
+class Impact(Group):
+    """What is measured around news: returns, volumes and volatilities before and after it."""
+
+    horizons: Annotated[list[PositiveDuration], Field(min_length=1)] = [timedelta(minutes=n) for n in (1, 5, 15)]
+    bar: PositiveDuration = timedelta(seconds=10)  # what these are made of
+    estimation: WholeMinutes = timedelta(hours=1)  # before the news, whose 1-minute returns say what is usual
+    min_returns: Annotated[int, Field(ge=2)] = 20  # fewer of them say nothing
+    max_pause: PositiveDuration = timedelta(minutes=1)  # a longer time without a trade is a gap
+
+    @model_validator(mode="after")
+    def _bars_fit(self) -> Impact:
+        second = timedelta(seconds=1)
+        if self.bar % second or timedelta(minutes=1) % self.bar:
+            raise ValueError("impact.bar must be whole seconds that divide a minute")
+        if wrong := [horizon for horizon in self.horizons if horizon % self.bar]:
+            raise ValueError(f"impact.horizons must be multiples of impact.bar, which {wrong[0]} is not")
         return self
 
 
@@ -321,6 +369,8 @@ class Settings(BaseSettings):
     flink: Flink = Flink()
     watermarks: Watermarks = Watermarks()
     windows: Windows = Windows()
+    macro: Macro = Macro()
+    impact: Impact = Impact()
     alerts: Alerts = Alerts()
     limits: Limits = Limits()
     quality: Quality = Quality()

@@ -10,6 +10,7 @@ SELECT
     `date`,
     frequency,
     event_time,
-    rowtime
+    rowtime,
+    known_from
 FROM macro_checked
 WHERE problem IS NULL;
