@@ -9,12 +9,13 @@ import pytest
 
 from tests.sql import models, oracle
 from tests.sql.conftest import Run
-from tests.sql.inputs import LATE, MIDDLE, MINUTE
+from tests.sql.inputs import LATE, MIDDLE
 from tests.world import Row
 
 pytestmark = pytest.mark.stack
 
 CANDLE = ("source", "pair", "resolution", "window_start")
+MINUTE = 60_000
 PREDICTION = ("source", "pair", "model_name", "window_end")
 
 

@@ -19,12 +19,13 @@ import pytest
 from tests.captures import captures
 from tests.sql import inputs, models, oracle
 from tests.sql.conftest import KINDS
-from tests.sql.inputs import MINUTE, START, Topics, price, trade
+from tests.sql.inputs import START, Topics, price, trade
 from tests.sql.test_analytics import CANDLE, agree
 from tests.world import Row, World
 
 pytestmark = pytest.mark.stack
 
+MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 FIRST = START - 90 * MINUTE  # before midnight, and in the middle of an hour
@@ -74,7 +75,11 @@ def worlds(case: Callable[..., World]) -> Callable[[str], World]:
         if kind not in made:
             made[kind] = case()
             for topic, values in sound().items():
-                for partition, puts in inputs.by_partition(inputs.arranged(kind, topic, values)).items():
+                # Without prices that are rejected: these are of the middle of the input, and would make what follows late.
+                arriving = [
+                    put for put in inputs.arranged(kind, topic, values) if not (put.fault and topic == "prices")
+                ]
+                for partition, puts in inputs.by_partition(arriving).items():
                     made[kind].put(topic, [put.value for put in puts], partition)
             made[kind].run("analytics")
         return made[kind]
@@ -125,8 +130,10 @@ def test_scores_agree_with_duckdb(world: World) -> None:
         )
         """
     )
-    columns = ("pair", "model_name", "target_time", "predicted_price", "actual_price")
-    columns += ("confidence_interval_low", "confidence_interval_high")
+    columns = [
+        *("pair", "model_name", "target_time", "predicted_price", "actual_price"),
+        *("confidence_interval_low", "confidence_interval_high"),
+    ]
     database.executemany(
         "INSERT INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?)", [tuple(row[name] for name in columns) for row in rows]
     )
