@@ -75,7 +75,7 @@ def worlds(case: Callable[..., World]) -> Callable[[str], World]:
         if kind not in made:
             made[kind] = case()
             for topic, values in sound().items():
-                # Without prices that are rejected: these are of the middle of the input, and would make what follows late.
+                # Without prices that are rejected: these are of its middle, and would make those behind them late.
                 arriving = [
                     put for put in inputs.arranged(kind, topic, values) if not (put.fault and topic == "prices")
                 ]
