@@ -15,7 +15,7 @@ from tidemark.settings import Settings
 INPUTS = {
     "ingest": variables.INPUTS,
     "enrich": ("trades", "articles", "macro"),
-    "analytics": ("trades", "articles"),
+    "analytics": ("trades", "articles", "prices"),
     "alerts": ("trades", "tickers"),
     # Not the dead letters too: the end of each of their transactions takes an offset that no reader ever reaches.
     "quality": ("trades", "tickers", "articles", "prices"),

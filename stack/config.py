@@ -188,7 +188,8 @@ def _flink(settings: Settings, layout: Layout, ports: Ports) -> str:
         "taskmanager.host": "127.0.0.1",
         "taskmanager.bind-host": "127.0.0.1",
         "taskmanager.memory.process.size": flink.taskmanager_memory,
-        "taskmanager.memory.managed.fraction": 0.2,  # batch queries only; streaming state is on the heap
+        # Streaming state is on the heap, but each window of a job takes at least 1 MiB of its slot's share.
+        "taskmanager.memory.managed.size": f"{24 * flink.slots}m",
         "taskmanager.memory.network.min": "128m",
         "taskmanager.memory.network.max": "128m",
         "taskmanager.numberOfTaskSlots": flink.slots,

@@ -127,7 +127,7 @@ class Flink(Group):
     rest: str | None = None
     port: Port | None = None  # of the local web UI; unset: 8081, or a free one where that is taken
     parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
-    slots: Annotated[int, Field(ge=1, le=1024)] = 12
+    slots: Annotated[int, Field(ge=1, le=1024)] = 10  # each has 24 MiB of taskmanager_memory for itself
     checkpoint_interval: PositiveDuration = timedelta(seconds=5)
     alerts_checkpoint_interval: PositiveDuration = timedelta(seconds=2)  # alerts are visible once committed
     jobmanager_memory: Memory = "900m"
@@ -155,16 +155,44 @@ class Windows(Group):
     """Sizes of the windows and bounds of the joins."""
 
     candle: PositiveDuration = timedelta(minutes=1)
+    candle_medium: PositiveDuration = timedelta(minutes=5)
+    candle_large: PositiveDuration = timedelta(hours=1)
+    stats: PositiveDuration = timedelta(hours=1)  # of price_stats …
+    stats_slide: PositiveDuration = timedelta(minutes=5)
+    ranking: PositiveDuration = timedelta(minutes=5)
+    ranking_places: Annotated[int, Field(ge=1, le=10_000)] = 100  # of an aggregator's coins; the others are left out
     sentiment: PositiveDuration = timedelta(minutes=3)
     prediction: PositiveDuration = timedelta(minutes=3)
     prediction_slide: PositiveDuration = timedelta(seconds=30)
+    prediction_horizon: PositiveDuration = timedelta(seconds=30)  # how far ahead of its window a prediction looks
+    prediction_half_life: PositiveDuration = timedelta(minutes=1)  # age at which a trade counts half as much
+    prediction_memory: Annotated[int, Field(ge=2, le=1000)] = 60  # windows before its own that a model learns from
+    score: PositiveDuration = timedelta(hours=1)  # what predictions are scored over …
+    score_slide: PositiveDuration = timedelta(minutes=5)
+    score_long: PositiveDuration = timedelta(hours=24)  # … and over longer
+    score_long_slide: PositiveDuration = timedelta(hours=1)
     news_join: PositiveDuration = timedelta(minutes=5)  # before and after the trade
     bar: PositiveDuration = timedelta(seconds=1)  # what spikes are measured on
 
     @model_validator(mode="after")
-    def _slide_divides(self) -> Windows:
-        if self.prediction % self.prediction_slide:
-            raise ValueError("windows.prediction must be a multiple of windows.prediction_slide")
+    def _one_divides_the_other(self) -> Windows:
+        for long, short in (
+            ("candle", "bar"),
+            ("candle_medium", "candle"),
+            ("candle_large", "candle_medium"),
+            ("stats", "stats_slide"),
+            ("stats_slide", "candle"),
+            ("prediction", "prediction_slide"),
+            ("prediction_slide", "bar"),
+            ("prediction_horizon", "prediction_slide"),
+            ("score", "score_slide"),
+            ("score_long", "score_long_slide"),
+            ("score_long_slide", "score_slide"),
+        ):
+            if getattr(self, long) % getattr(self, short):
+                raise ValueError(f"windows.{long} must be a multiple of windows.{short}")
+        if self.prediction > 20 * self.prediction_half_life:  # the weight of the oldest trade would be lost in rounding
+            raise ValueError("windows.prediction must be at most 20 times windows.prediction_half_life")
         return self
 
 

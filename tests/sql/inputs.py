@@ -63,8 +63,12 @@ def make(kind: str) -> Input:
     for topic, extra in {**by_hand(), **polled()}.items():
         sound[topic] += extra
         sound[topic].sort(key=lambda value: value["event_time"])
-    arrange = {"tidy": _tidy, "shuffled": _shuffled, "hostile": _hostile}[kind]
-    return Input({topic: arrange(topic, values) for topic, values in sound.items()}, sound, market.jumps)
+    return Input({topic: arranged(kind, topic, values) for topic, values in sound.items()}, sound, market.jumps)
+
+
+def arranged(kind: str, topic: str, values: list[Row]) -> list[Put]:
+    """Return sound messages of a topic, in order of event time, as they arrive in the input ``kind``."""
+    return {"tidy": _tidy, "shuffled": _shuffled, "hostile": _hostile}[kind](topic, values)
 
 
 def trade(pair: str, trade_id: str, at: int, price: float, quantity: float = 1.0, **fields: Any) -> Row:

@@ -47,7 +47,7 @@ def windows(at: int, size: int, slide: int) -> Iterator[int]:
         start -= slide
 
 
-def _windowed(trades: Iterable[Row], size: int, slide: int) -> dict[Key, list[Row]]:
+def windowed(trades: Iterable[Row], size: int, slide: int) -> dict[Key, list[Row]]:
     found: dict[Key, list[Row]] = defaultdict(list)
     for trade in trades:
         for start in windows(trade["event_time"], size, slide):
@@ -59,7 +59,7 @@ def candles(trades: Iterable[Row], size: int = 60_000, resolution: str = "1m") -
     """Return the rows of the table candles."""
     rows = []
     with localcontext(_EXACT):
-        for (source, symbol, pair, start), mine in _windowed(trades, size, size).items():
+        for (source, symbol, pair, start), mine in windowed(trades, size, size).items():
             prices = [trade["price"] for trade in mine]
             quantities = [decimal(trade["quantity"]) for trade in mine]
             # A product of two decimals of Flink has 38 digits, here 16 of them after the point; a sum beyond is null.
@@ -85,31 +85,6 @@ def candles(trades: Iterable[Row], size: int = 60_000, resolution: str = "1m") -
                     "buy_volume": float(
                         sum(q for q, trade in zip(quantities, mine, strict=True) if trade["side"] == "buy")
                     ),
-                    "trade_count": len(mine),
-                }
-            )
-    return rows
-
-
-def predictions(trades: Iterable[Row], size: int = 180_000, slide: int = 30_000) -> list[Row]:
-    """Return the rows of the table prediction_data, without its interval."""
-    rows = []
-    with localcontext(_EXACT):
-        for (source, symbol, pair, start), mine in _windowed(trades, size, slide).items():
-            exact = [decimal(trade["price"]) for trade in mine]
-            rows.append(
-                {
-                    "source": source,
-                    "crypto_symbol": symbol,
-                    "pair": pair,
-                    "model_name": "moving_average",
-                    "window_start": start,
-                    "window_end": start + size,
-                    "predicted_price": float(sum(exact)) / len(exact),
-                    "actual_price": mine[-1]["price"],
-                    "price_stddev": float(statistics.stdev(exact)) if len(exact) > 1 else 0.0,
-                    "min_price": min(trade["price"] for trade in mine),
-                    "max_price": max(trade["price"] for trade in mine),
                     "trade_count": len(mine),
                 }
             )
@@ -175,7 +150,7 @@ def spikes(
 def _bars(trades: Iterable[Row], size: int) -> dict[Key, list[tuple[int, float, float, float]]]:
     """Return start, low, high and last price of each bar by source, symbol and pair."""
     found: dict[Key, list[tuple[int, float, float, float]]] = defaultdict(list)
-    for (source, symbol, pair, start), mine in sorted(_windowed(trades, size, size).items()):
+    for (source, symbol, pair, start), mine in sorted(windowed(trades, size, size).items()):
         prices = [trade["price"] for trade in mine]
         found[source, symbol, pair].append((start, min(prices), max(prices), prices[-1]))
     return found
