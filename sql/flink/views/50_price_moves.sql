@@ -22,6 +22,7 @@ SELECT
     TIMESTAMPDIFF(SECOND, TIMESTAMP '1970-01-01 00:00:00', bar_start) * CAST(1000 AS BIGINT)
     + EXTRACT(MILLISECOND FROM bar_start) AS event_time,
     CASE WHEN up_pct >= -down_pct THEN up_pct ELSE down_pct END AS size,
+    CAST(${SPIKE_PCT} AS DOUBLE) AS usual_threshold,
     PROCTIME() AS judged_at
 FROM (
     SELECT

@@ -5,7 +5,8 @@
 -- Watermark: that of trades
 -- Mode:      streaming only: it looks back over event time
 -- Why:       the rule that was in force at the bar's own time is asked for, that of the coin before that of all, and the
---            setting (${SPIKE_PCT} %) where there is none; so history that is read again meets the rules of then
+--            setting where there is none; so history that is read again meets the rules of then.
+--            The CASE, because Flink takes no comparison with a constant for the key of a lookup
 CREATE TEMPORARY VIEW spike_moves AS
 SELECT
     *,
@@ -24,12 +25,12 @@ FROM (
         m.price,
         m.event_time,
         m.size,
-        COALESCE(r.threshold, ${SPIKE_PCT}) AS threshold
+        COALESCE(r.threshold, m.usual_threshold) AS threshold
     FROM price_moves AS m
     LEFT JOIN alert_rules FOR SYSTEM_TIME AS OF m.judged_at AS r
         ON
             CASE WHEN m.size IS NOT NULL THEN m.kind ELSE '' END = r.alert_type
-            AND (m.symbol = r.symbol OR (r.symbol = '*' AND POSITION(CONCAT(',', m.symbol, ',') IN r.others) = 0))
+            AND (m.symbol = r.symbol OR (r.symbol = '*' AND LOCATE(CONCAT(',', m.symbol, ','), r.others) = 0))
             AND m.event_time >= r.valid_from
             AND m.event_time < r.valid_to
 );

@@ -41,12 +41,12 @@ FROM (
                 m.size,
                 COALESCE(r.threshold, m.usual_threshold) AS threshold
             FROM step_measures AS m
-        LEFT JOIN alert_rules FOR SYSTEM_TIME AS OF m.judged_at AS r
-            ON
-                CASE WHEN m.size IS NOT NULL THEN m.kind ELSE '' END = r.alert_type
-                AND (m.symbol = r.symbol OR (r.symbol = '*' AND POSITION(CONCAT(',', m.symbol, ',') IN r.others) = 0))
-                AND m.event_time >= r.valid_from
-                AND m.event_time < r.valid_to
+            LEFT JOIN alert_rules FOR SYSTEM_TIME AS OF m.judged_at AS r
+                ON
+                    CASE WHEN m.size IS NOT NULL THEN m.kind ELSE '' END = r.alert_type
+                    AND (m.symbol = r.symbol OR (r.symbol = '*' AND LOCATE(CONCAT(',', m.symbol, ','), r.others) = 0))
+                    AND m.event_time >= r.valid_from
+                    AND m.event_time < r.valid_to
         )
     )
 )
