@@ -74,7 +74,7 @@ FROM (
         source,
         symbol,
         CAST(NULL AS STRING) AS pair,
-        CONCAT_WS('|', symbol, item) AS item,
+        CASE kind WHEN 'daily_move' THEN CONCAT(symbol, '|', item) ELSE symbol END AS item,
         price,
         peak,
         threshold,
