@@ -29,9 +29,9 @@ lint: ## Check style, types, SQL and YAML
 	@.venv/bin/sqlfluff lint --disable-progress-bar sql
 	@.venv/bin/yamllint --strict .
 
-bench: ## Measure, on the local stack: spikes found against jumps made, for three seeds
+bench: ## Measure, on the local stack: alerts found against what the simulator did, for five seeds
 	$(SETUP) run
-	@.venv/bin/python -m benchmarks.spikes
+	@.venv/bin/python -m benchmarks.alerts
 
 bench-sentiment: ## Measure how well headlines are scored, and the coins found that they mention
 	$(SETUP) run
