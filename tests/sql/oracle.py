@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from hashlib import md5
 from itertools import pairwise
@@ -145,6 +145,19 @@ def events(series: Iterable[Measure], threshold: float, *, beyond: bool = False,
         prices = event.pop("prices")
         event["price"] = None if prices[0] is None else max(prices) if event["direction"] > 0 else min(prices)
     return found
+
+
+def alerts(sound: Mapping[str, list[Row]]) -> list[Row]:
+    """Return the alerts of all types but stale feeds, of the sound messages by topic."""
+    return [
+        *spikes(sound["trades"]),
+        *steps(sound["trades"]),
+        *price_changes(sound["tickers"]),
+        *daily_moves(sound["prices"]),
+        *divergences(sound["trades"], sound["prices"]),
+        *sentiment_shifts(sound["articles"]),
+        *index_shifts(sound["market_sentiment"]),
+    ]
 
 
 def price_changes(tickers: Iterable[Row], threshold: float = 0.5, bar: int = BAR) -> list[Row]:

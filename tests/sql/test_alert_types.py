@@ -86,18 +86,6 @@ def put(world: World, puts: dict[str, list[Put]]) -> None:
             world.put(topic, [one.value for one in mine], partition)
 
 
-def expected(sound: Topics) -> list[Row]:
-    return [
-        *oracle.spikes(sound["trades"]),
-        *oracle.steps(sound["trades"]),
-        *oracle.price_changes(sound["tickers"]),
-        *oracle.daily_moves(sound["prices"]),
-        *oracle.divergences(sound["trades"], sound["prices"]),
-        *oracle.sentiment_shifts(sound["articles"]),
-        *oracle.index_shifts(sound["market_sentiment"]),
-    ]
-
-
 def check(found: list[Row], wanted: list[Row]) -> None:
     """Assert that the alerts are those of the oracle, each once."""
     by_id = oracle.keyed(found, "alert_id")
@@ -122,7 +110,7 @@ def in_copies(case: Callable[..., World]) -> tuple[Topics, list[Row]]:
 def test_each_type_is_what_the_oracle_says(in_copies: tuple[Topics, list[Row]]) -> None:
     sound, found = in_copies
     assert {alert["alert_type"] for alert in found} == TYPES
-    check(found, expected(sound))
+    check(found, oracle.alerts(sound))
 
 
 def test_ten_orders_of_arrival_give_no_other_alert(in_copies: tuple[Topics, list[Row]]) -> None:
@@ -170,4 +158,4 @@ def test_nothing_hostile_changes_an_alert(case: Callable[..., World]) -> None:
     world.run("alerts")
     found = [alert for alert in world.topic("alerts") if alert["symbol"] != "LATE"]
     sound["trades"] = [value for value in sound["trades"] if value["pair"] != inputs.LATE]
-    check(found, expected(sound))
+    check(found, oracle.alerts(sound))
