@@ -10,6 +10,8 @@ from hashlib import md5
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from tests.world import Row
 
 BAR = 1_000
@@ -160,6 +162,18 @@ def alerts(sound: Mapping[str, list[Row]]) -> list[Row]:
     ]
 
 
+def check_alerts(found: list[Row], wanted: list[Row]) -> None:
+    """Assert that the alerts are those of the oracle, each once."""
+    by_id = keyed(found, "alert_id")
+    names = {alert["alert_id"]: (alert["alert_type"], alert["symbol"], alert["event_time"]) for alert in wanted}
+    assert {key: (row["alert_type"], row["symbol"], row["event_time"]) for (key,), row in by_id.items()} == names
+    for alert in wanted:
+        row = by_id[(alert["alert_id"],)]
+        for name, value in alert.items():
+            if name != "alert_id":
+                assert row[name] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), alert
+
+
 def price_changes(tickers: Iterable[Row], threshold: float = 0.5, bar: int = BAR) -> list[Row]:
     """Return the alerts on tickers that are too far from the one in the bar before."""
     bars: dict[Key, dict[int, Key]] = defaultdict(dict)
@@ -210,12 +224,12 @@ def steps(trades: Iterable[Row], slow_pct: float = 1.5, sigma: float = 2.0, rati
     trades = list(trades)
     volumes: dict[Key, Decimal] = defaultdict(Decimal)
     for trade in trades:
-        key = trade["source"], trade["symbol"], trade["pair"], trade["event_time"] // MINUTE * MINUTE
-        volumes[key] += decimal(trade["quantity"])
+        minute = trade["source"], trade["symbol"], trade["pair"], trade["event_time"] // MINUTE * MINUTE
+        volumes[minute] += decimal(trade["quantity"])
     spiking = {
         (*key, start // MINUTE * MINUTE)
-        for key, series in _bars(trades, BAR).items()
-        for start, _, size in _moves(series, 60_000)
+        for key, bars in _bars(trades, BAR).items()
+        for start, _, size in _moves(bars, 60_000)
         if abs(size) >= 1.0
     }
     alerts = []
@@ -234,10 +248,12 @@ def steps(trades: Iterable[Row], slow_pct: float = 1.5, sigma: float = 2.0, rati
             others = [returns[other] for other in past if other in returns]
             z = None
             if start in returns and len(others) >= 10 and (deviation := statistics.stdev(others)):
-                z = float((returns[start] - sum(others) / len(others)) / deviation)
+                z = float((returns[start] - statistics.mean(others)) / deviation)
             measures["zscore"].append((start, start, price, z))
-            usual = float(sum(volumes[(*key, other)] for other in past))
-            times = float(volumes[(*key, start)]) * len(past) / usual if len(past) >= 10 and usual else None
+            usual = float(sum(volumes[source, symbol, pair, other] for other in past))
+            times = (
+                float(volumes[source, symbol, pair, start]) * len(past) / usual if len(past) >= 10 and usual else None
+            )
             measures["volume_surge"].append((start, start, price, times))
         for kind, threshold in (("slow_spike", slow_pct), ("zscore", sigma), ("volume_surge", ratio)):
             for event in events(measures[kind], threshold):
@@ -274,8 +290,8 @@ def divergences(
     for trade in trades:
         if trade["pair"].split("/")[1] in ("USD", "USDT", "USDC"):
             seen[trade["symbol"]].append((trade["event_time"], trade["source"], trade["price"]))
-    for price in prices:
-        seen[price["symbol"]].append((price["event_time"], price["source"], price["price_usd"]))
+    for said in prices:
+        seen[said["symbol"]].append((said["event_time"], said["source"], said["price_usd"]))
     alerts = []
     for symbol, mine in seen.items():
         minutes: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))

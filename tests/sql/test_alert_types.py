@@ -86,18 +86,6 @@ def put(world: World, puts: dict[str, list[Put]]) -> None:
             world.put(topic, [one.value for one in mine], partition)
 
 
-def check(found: list[Row], wanted: list[Row]) -> None:
-    """Assert that the alerts are those of the oracle, each once."""
-    by_id = oracle.keyed(found, "alert_id")
-    names = {alert["alert_id"]: (alert["alert_type"], alert["symbol"], alert["event_time"]) for alert in wanted}
-    assert {key: (row["alert_type"], row["symbol"], row["event_time"]) for (key,), row in by_id.items()} == names
-    for alert in wanted:
-        row = by_id[(alert["alert_id"],)]
-        for name, value in alert.items():
-            if name != "alert_id":
-                assert row[name] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), alert
-
-
 @pytest.fixture(scope="module")
 def in_copies(case: Callable[..., World]) -> tuple[Topics, list[Row]]:
     world = case()
@@ -110,7 +98,7 @@ def in_copies(case: Callable[..., World]) -> tuple[Topics, list[Row]]:
 def test_each_type_is_what_the_oracle_says(in_copies: tuple[Topics, list[Row]]) -> None:
     sound, found = in_copies
     assert {alert["alert_type"] for alert in found} == TYPES
-    check(found, oracle.alerts(sound))
+    oracle.check_alerts(found, oracle.alerts(sound))
 
 
 def test_ten_orders_of_arrival_give_no_other_alert(in_copies: tuple[Topics, list[Row]]) -> None:
@@ -158,4 +146,4 @@ def test_nothing_hostile_changes_an_alert(case: Callable[..., World]) -> None:
     world.run("alerts")
     found = [alert for alert in world.topic("alerts") if alert["symbol"] != "LATE"]
     sound["trades"] = [value for value in sound["trades"] if value["pair"] != inputs.LATE]
-    check(found, oracle.alerts(sound))
+    oracle.check_alerts(found, oracle.alerts(sound))

@@ -38,7 +38,7 @@ def month() -> list[Bar]:
 
 def trades(bars: list[Bar]) -> list[Row]:
     """Return four trades a minute whose bar is the one given; the extreme on the way to the close comes last."""
-    found = []
+    found: list[Row] = []
     for start, opening, high, low, close, volume in bars:
         extremes = (low, high) if close >= opening else (high, low)
         for number, price in enumerate((opening, *extremes, close)):
