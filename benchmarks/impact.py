@@ -11,13 +11,12 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.spikes import world
+from benchmarks.world import world
 from flink_jobs import cluster, runner
 from producers.market import SOURCE, MarketConfig
 from producers.simulate import simulate
 from producers.sink import KafkaSink
-from stack import database, local, topics
-from tidemark.settings import load
+from stack import database
 
 _MINUTES = 45
 _LEAST_PCT = 1.0
@@ -29,32 +28,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[1, 2, 3, 4, 5])
     table = Table("seed", "jumps", "sign right", "abnormal sign right", "least score", "largest error %", "seconds")
-    local.up(load())
     for seed in parser.parse_args().seeds:
         table.add_row(str(seed), *_measure(seed))
     Console().print(table)
 
 
 def _measure(seed: int) -> tuple[str, ...]:
-    settings = world(f"bench-{time.time_ns()}")
     config = MarketConfig(start_ms=int(time.time() * 1000) - _MINUTES * 60_000, minutes=_MINUTES, seed=seed)
-    sink = KafkaSink(settings)
-    truth = simulate(settings, sink, config)
-    sink.close()
-    began = time.monotonic()
-    runner.submit(settings, "enrich", cluster.client_options(settings), bounded=True, wait=True)
-    took = time.monotonic() - began
-    rows = {
-        (row["article_id"], row["pair"]): row
-        for row in database.fetch(settings, "news_impact", source=SOURCE, horizon=_HORIZON)
-    }
+    with world() as settings:
+        sink = KafkaSink(settings)
+        truth = simulate(settings, sink, config)
+        sink.close()
+        began = time.monotonic()
+        runner.submit(settings, "enrich", cluster.client_options(settings), bounded=True, wait=True)
+        took = time.monotonic() - began
+        rows = {
+            (row["article_id"], row["pair"]): row
+            for row in database.fetch(settings, "news_impact", source=SOURCE, horizon=_HORIZON)
+        }
     jumps = [jump for jump in truth.jumps if abs(jump.pct) > _LEAST_PCT]
     found = [(jump, rows[jump.article_id, jump.pair]) for jump in jumps if (jump.article_id, jump.pair) in rows]
     right = sum((row["return_after_pct"] or 0) * jump.pct > 0 for jump, row in found)
     scores = [row["abnormal_score"] * jump.pct / abs(jump.pct) for jump, row in found if row["abnormal_score"]]
     errors = [abs(row["return_after_pct"] - jump.pct) for jump, row in found if row["return_after_pct"] is not None]
-    topics.delete(settings)
-    database.drop(settings)
     return (
         str(len(jumps)),
         str(right),

@@ -7,29 +7,25 @@ last one's end) stops when all is in PostgreSQL and on the topics. Broker, datab
 from __future__ import annotations
 
 import argparse
-import random
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from confluent_kafka import Producer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks import backlog
 from benchmarks.world import world
 from flink_jobs import cluster, runner
+from producers.market import COINS
 from stack import database
-from tidemark.endpoints import kafka_bootstrap
 from tidemark.settings import Settings
 
 _JOBS = ("ingest", "enrich", "analytics", "alerts")
-_COINS = ("BTC", "ETH", "SOL", "BNB", "XRP", "ADA", "DOGE", "DOT", "LINK", "AVAX")
-_START = 1_735_689_600_000  # 2025-01-01
-_PER_SECOND = 10  # trades of a pair
-_STEP = 2e-5  # standard deviation of the price's logarithm from one trade to the next: 60 % a year
+_MINUTE_SIGMA = 0.001  # as in the real month of 1-minute bars that the tests use
 _ARTICLE_EVERY = 50_000  # milliseconds
 
 
@@ -46,7 +42,8 @@ def main() -> None:
     lines = [(job,) for job in arguments.jobs] + ([tuple(arguments.jobs)] if len(arguments.jobs) > 1 else [])
     flink = {"parallelism": arguments.parallelism, "checkpoint_interval": "10s"}
     with world(flink=flink) as settings:
-        _fill(settings, arguments.trades)
+        backlog.send_trades(settings, arguments.trades, _MINUTE_SIGMA)
+        _send_articles(settings, backlog.span(arguments.trades))
         for jobs in track(lines * arguments.runs, "Measuring", console=console):
             _measured.setdefault(jobs, []).append(_run(settings, jobs))
     for jobs, runs in _measured.items():
@@ -59,55 +56,16 @@ def main() -> None:
 _measured: dict[Sequence[str], list[tuple[float, int]]] = {}
 
 
-def _fill(settings: Settings, count: int) -> None:
-    producer = Producer(
-        {
-            "bootstrap.servers": kafka_bootstrap(settings),
-            "compression.type": "lz4",
-            "linger.ms": 50,
-            "queue.buffering.max.messages": 1_000_000,
-        }
-    )
-    span = count * 1000 // (_PER_SECOND * len(_COINS))
-    for key, value in track(_trades(count), "Sending", total=count):
-        while True:
-            try:
-                producer.produce(settings.topics.trades, value, key)
-                break
-            except BufferError:
-                producer.poll(0.1)
-    for number in range(0, span, _ARTICLE_EVERY):
-        producer.produce(settings.topics.articles, orjson.dumps(_article(number)), str(number))
-    if left := producer.flush(120):
-        raise SystemExit(f"{left} messages were not delivered")
-
-
-def _trades(count: int) -> Iterator[tuple[str, bytes]]:
-    chance = random.Random(7)
-    prices = [50_000 / 3**number for number in range(len(_COINS))]
-    gap = 1000 // _PER_SECOND
-    for number in range(count):
-        coin = number % len(_COINS)
-        prices[coin] *= 1 + chance.gauss(0, _STEP)
-        turn = number // len(_COINS)
-        at = _START + turn * gap
-        pair = f"{_COINS[coin]}/USDT"
-        trade = {
-            "source": "binance",
-            "symbol": _COINS[coin],
-            "pair": pair,
-            "trade_id": str(turn + 1),
-            "price": round(prices[coin], 8),
-            "quantity": round(chance.random() + 0.001, 6),
-            "side": "buy" if chance.random() < 0.5 else "sell",
-            "event_time": at,
-            "ingest_time": at + 40,
-        }
-        yield pair, orjson.dumps(trade)
+def _send_articles(settings: Settings, span: int) -> None:
+    sender = backlog.producer(settings)
+    for offset in range(0, span, _ARTICLE_EVERY):
+        sender.produce(settings.topics.articles, orjson.dumps(_article(offset)), str(offset))
+    if left := sender.flush(60):
+        raise SystemExit(f"{left} articles were not delivered")
 
 
 def _article(offset: int) -> dict[str, Any]:
-    coin = _COINS[offset // _ARTICLE_EVERY % len(_COINS)]
+    coin = COINS[offset // _ARTICLE_EVERY % len(COINS)].symbol
     return {
         "id": f"{offset:064x}",
         "title": f"{coin} moves",
@@ -117,8 +75,8 @@ def _article(offset: int) -> dict[str, Any]:
         "cryptocurrencies_mentioned": [coin],
         "sentiment": {"score": 0.5, "polarity": 0.0, "label": "neutral"},
         "source": "rss",
-        "event_time": _START + offset,
-        "ingest_time": _START + offset + 1000,
+        "event_time": backlog.START + offset,
+        "ingest_time": backlog.START + offset + 1000,
     }
 
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from demo import cli as demo_cli
 from flink_jobs import cli as jobs_cli
 from producers import cli as producers_cli
-from stack import dead_letters, quality
+from stack import alert_rules, dead_letters, quality
 from tidemark.endpoints import Role
 from tidemark.errors import UserError
 from tidemark.settings import settings
@@ -36,6 +36,7 @@ producers_cli.register(app)
 producers_cli.backfill.command("gaps")(quality.backfill_gaps)
 app.command(rich_help_panel="Queries")(quality.quality)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(alert_rules.app, name="alerts")
 jobs_cli.register(app)
 demo_cli.register(app)
 

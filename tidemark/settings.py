@@ -54,6 +54,7 @@ WholeMinutes = Annotated[PositiveDuration, AfterValidator(_whole_minutes)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,32}$")]
 IndicatorName = Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,40}$")]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d* ?[mg]$")]  # in MiB or GiB, as Flink writes it
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -236,13 +237,42 @@ class Impact(Group):
 
 
 class Alerts(Group):
-    """Thresholds, in percent, and the time a move is measured over."""
+    """Thresholds that hold where no rule in the database says otherwise, and what is measured against what."""
 
-    price_change_pct: Annotated[float, Field(gt=0, le=100)] = 0.5
-    spike_pct: Annotated[float, Field(gt=0, le=100)] = 1.0
+    price_change_pct: Annotated[float, Field(gt=0, le=1000)] = 0.5
+    daily_move_pct: Annotated[float, Field(gt=0, le=1000)] = 5.0
+    daily_move_hold: PositiveDuration = timedelta(hours=1)  # a move that falls short for less is still the same
+    spike_pct: Annotated[float, Field(gt=0, le=1000)] = 1.0
     spike_lookback: PositiveDuration = timedelta(seconds=60)
-    spike_max_duration: PositiveDuration = timedelta(minutes=10)  # a longer move is cut there
+    slow_spike_pct: Annotated[float, Field(gt=0, le=1000)] = 1.5
+    slow_spike_lookback: PositiveDuration = timedelta(minutes=5)
+    zscore_sigma: Annotated[float, Field(gt=0, le=100)] = 2.0
+    zscore_critical_sigma: Annotated[float, Field(gt=0, le=100)] = 3.0
+    volume_surge_ratio: Annotated[float, Field(gt=1, le=1000)] = 5.0
+    divergence_pct: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    divergence_window: PositiveDuration = timedelta(minutes=3)  # for so long two sources must disagree
+    # Quotes that are compared with prices in US dollars.
+    dollars: Annotated[list[Symbol], Field(min_length=1)] = ["USD", "USDT", "USDC"]
+    sentiment_shift: Annotated[float, Field(gt=0, le=1)] = 0.25  # of a score, which is from 0 to 1
+    sentiment_recent: PositiveDuration = timedelta(minutes=10)
+    sentiment_history: PositiveDuration = timedelta(hours=2)  # what the recent is compared with, itself included
+    sentiment_articles: Annotated[int, Field(ge=1)] = 4  # in the recent, and as many before
+    index_shift_points: Annotated[int, Field(ge=1, le=100)] = 20  # of the Fear & Greed index, between two days
+    step: PositiveDuration = timedelta(minutes=1)  # how often all but spikes and price changes is measured
+    history: PositiveDuration = timedelta(minutes=30)  # what a step's return and volume are compared with
+    history_steps: Annotated[int, Field(ge=2)] = 10  # fewer say nothing
+    max_duration: PositiveDuration = timedelta(minutes=10)  # an event that goes on is reported then, and once
     stale_after: PositiveDuration = timedelta(minutes=2)  # a stream without message and heartbeat is stale then
+    rules_cache: PositiveDuration = timedelta(seconds=5)  # how old what the job knows of the rules may be
+
+    @model_validator(mode="after")
+    def _steps_divide(self) -> Alerts:
+        for name in ("divergence_window", "sentiment_recent", "sentiment_history"):
+            if getattr(self, name) % self.step:
+                raise ValueError(f"alerts.{name} must be a multiple of alerts.step")
+        if self.sentiment_recent >= self.sentiment_history:
+            raise ValueError("alerts.sentiment_history must be longer than alerts.sentiment_recent")
+        return self
 
 
 class Quality(Group):

@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from hashlib import md5
+from itertools import pairwise
 from typing import Any
+
+import pytest
 
 from tests.world import Row
 
 BAR = 1_000
+MINUTE = 60_000
 _EXACT = Context(prec=60)
 Key = tuple[Any, ...]
 
@@ -91,6 +95,62 @@ def candles(trades: Iterable[Row], size: int = 60_000, resolution: str = "1m") -
     return rows
 
 
+Measure = tuple[int, int, float | None, float | None]  # its bar, event time (ms), price, size
+
+
+def events(series: Iterable[Measure], threshold: float, *, beyond: bool = False, longest: int = 600_000) -> list[Row]:
+    """Return the events of a series: a walk over it with what is under way in one variable.
+
+    A size counts from the threshold on, or ``beyond`` it.
+    """
+    found = []
+    under_way: Row | None = None
+    previous = 0
+    for at, event_time, price, size in series:
+        reached = size is not None and (abs(size) > threshold if beyond else abs(size) >= threshold)
+        direction = 0 if size is None or not reached else 1 if size > 0 else -1
+        if under_way:
+            if direction == under_way["direction"] and at < under_way["at"] + longest:
+                under_way["sizes"].append(size)
+                under_way["prices"].append(price)
+            else:
+                found.append({**under_way, "ended_at": event_time})
+                under_way = None
+        if under_way is None and direction and previous != direction:
+            under_way = {"at": at, "event_time": event_time, "direction": direction, "sizes": [size], "prices": [price]}
+        previous = direction
+    for event in found:
+        event["peak"] = max(event.pop("sizes"), key=abs)
+        prices = event.pop("prices")
+        event["price"] = None if prices[0] is None else max(prices) if event["direction"] > 0 else min(prices)
+    return found
+
+
+def alerts(sound: Mapping[str, list[Row]]) -> list[Row]:
+    """Return the alerts of all types but stale feeds, of the sound messages by topic."""
+    return [
+        *spikes(sound["trades"]),
+        *steps(sound["trades"]),
+        *price_changes(sound["tickers"]),
+        *daily_moves(sound["prices"]),
+        *divergences(sound["trades"], sound["prices"]),
+        *sentiment_shifts(sound["articles"]),
+        *index_shifts(sound["market_sentiment"]),
+    ]
+
+
+def check_alerts(found: list[Row], wanted: list[Row]) -> None:
+    """Assert that the alerts are those of the oracle, each once."""
+    by_id = keyed(found, "alert_id")
+    names = {alert["alert_id"]: (alert["alert_type"], alert["symbol"], alert["event_time"]) for alert in wanted}
+    assert {key: (row["alert_type"], row["symbol"], row["event_time"]) for (key,), row in by_id.items()} == names
+    for alert in wanted:
+        row = by_id[(alert["alert_id"],)]
+        for name, value in alert.items():
+            if name != "alert_id":
+                assert row[name] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), alert
+
+
 def price_changes(tickers: Iterable[Row], threshold: float = 0.5, bar: int = BAR) -> list[Row]:
     """Return the alerts on tickers that are too far from the one in the bar before."""
     bars: dict[Key, dict[int, Key]] = defaultdict(dict)
@@ -101,13 +161,15 @@ def price_changes(tickers: Iterable[Row], threshold: float = 0.5, bar: int = BAR
         series[start] = max(series.get(start, found), found)
     alerts = []
     for (source, symbol, pair), series in bars.items():
-        before = None
-        for _, (at, _, last) in sorted(series.items()):
-            if before is not None:
-                change = min(100 * (last / before - 1), 1e9)
-                if abs(change) > threshold:
-                    alerts.append(_alert("price_change", source, symbol, pair, at, last, change, threshold))
-            before = last
+        rows = [(start * bar, *series[start]) for start in sorted(series)]
+        measures = [
+            (start, at, last, min(100 * (last / before - 1), 1e9))
+            for (_, _, _, before), (start, at, _, last) in pairwise(rows)
+        ]
+        alerts += [
+            _alert("price_change", source, symbol, pair, pair, event, event["peak"], threshold)
+            for event in events(measures, threshold, beyond=True)
+        ]
     return alerts
 
 
@@ -123,27 +185,142 @@ def spikes(
     longest: int = 600_000,
     bar: int = BAR,
 ) -> list[Row]:
-    """Return the alerts on moves: a walk over the bars of a pair with what is under way in one variable."""
+    """Return the alerts on moves against the last ``lookback``."""
     alerts = []
     for (source, symbol, pair), series in _bars(trades, bar).items():
-        under_way: Row | None = None
-        previous = 0
-        for number, (start, _, _, price) in enumerate(series):
-            recent = [other for other in series[: number + 1] if other[0] >= start - lookback]
-            up = min(100 * (price / min(lowest for _, lowest, _, _ in recent) - 1), 1e9)
-            down = 100 * (price / max(highest for _, _, highest, _ in recent) - 1)
-            direction = 1 if up >= threshold and up >= -down else -1 if -down >= threshold else 0
-            size = max(up, -down)
-            if under_way:
-                if direction == under_way["direction"] and start < under_way["start"] + longest:
-                    under_way["size"] = max(under_way["size"], size)
-                    under_way["prices"].append(price)
-                else:
-                    alerts.append(_spike(source, symbol, pair, under_way, threshold))
-                    under_way = None
-            if under_way is None and direction and previous != direction:
-                under_way = {"direction": direction, "start": start, "size": size, "prices": [price]}
-            previous = direction
+        measures = [(start, start, price, size) for start, price, size in _moves(series, lookback)]
+        alerts += [
+            _alert("spike", source, symbol, pair, pair, event, event["peak"], threshold)
+            for event in events(measures, threshold, longest=longest)
+        ]
+    return alerts
+
+
+def steps(trades: Iterable[Row], slow_pct: float = 1.5, sigma: float = 2.0, ratio: float = 5.0) -> list[Row]:
+    """Return the alerts on slow moves, unusual returns and unusual volumes, minute by minute."""
+    trades = list(trades)
+    volumes: dict[Key, Decimal] = defaultdict(Decimal)
+    for trade in trades:
+        minute = trade["source"], trade["symbol"], trade["pair"], trade["event_time"] // MINUTE * MINUTE
+        volumes[minute] += decimal(trade["quantity"])
+    spiking = {
+        (*key, start // MINUTE * MINUTE)
+        for key, bars in _bars(trades, BAR).items()
+        for start, _, size in _moves(bars, 60_000)
+        if abs(size) >= 1.0
+    }
+    alerts = []
+    for key, series in _bars(trades, MINUTE).items():
+        source, symbol, pair = key
+        slow: list[Measure] = []
+        returns: dict[int, Decimal] = {}
+        closes = {start: price for start, _, _, price in series}
+        measures: dict[str, list[Measure]] = {"slow_spike": slow, "zscore": [], "volume_surge": []}
+        for start, price, size in _moves(series, 300_000):
+            seen = any((*key, other) in spiking for other in range(start - 300_000, start + 1, MINUTE))
+            slow.append((start, start, price, None if seen else size))
+            if start - MINUTE in closes:
+                returns[start] = decimal(min(price / closes[start - MINUTE] - 1, 10))
+            past = [other for other in closes if start - 1_800_000 <= other < start]
+            others = [returns[other] for other in past if other in returns]
+            z = None
+            if start in returns and len(others) >= 10 and (deviation := statistics.stdev(others)):
+                z = float((returns[start] - statistics.mean(others)) / deviation)
+            measures["zscore"].append((start, start, price, z))
+            usual = float(sum(volumes[source, symbol, pair, other] for other in past))
+            times = (
+                float(volumes[source, symbol, pair, start]) * len(past) / usual if len(past) >= 10 and usual else None
+            )
+            measures["volume_surge"].append((start, start, price, times))
+        for kind, threshold in (("slow_spike", slow_pct), ("zscore", sigma), ("volume_surge", ratio)):
+            for event in events(measures[kind], threshold):
+                change = {"slow_spike": event["peak"], "zscore": None, "volume_surge": 100 * (event["peak"] - 1)}[kind]
+                alerts.append(_alert(kind, source, symbol, pair, pair, event, change, threshold))
+    return alerts
+
+
+def daily_moves(prices: Iterable[Row], threshold: float = 5.0, hold: int = 3_600_000) -> list[Row]:
+    """Return the alerts on what aggregators give as the change in 24 h, the largest of the last hour."""
+    series: dict[Key, dict[int, Row]] = defaultdict(dict)
+    for price in sorted(prices, key=lambda price: price["event_time"]):
+        if price["change_24h"] is not None:
+            key = price["source"], price["symbol"], price["crypto_id"]
+            series[key][price["event_time"] // MINUTE * MINUTE] = price
+    alerts = []
+    for (source, symbol, crypto_id), mine in series.items():
+        measures = []
+        for start, price in mine.items():
+            held = [other["change_24h"] for at, other in mine.items() if start - hold <= at <= start]
+            size = max(held) if max(held) >= -min(held) else min(held)
+            measures.append((start, start, price["price_usd"], size))
+        for event in events(measures, threshold):
+            item = f"{symbol}|{crypto_id}"
+            alerts.append(_alert("daily_move", source, symbol, None, item, event, event["peak"], threshold))
+    return alerts
+
+
+def divergences(
+    trades: Iterable[Row], prices: Iterable[Row], threshold: float = 1.0, window: int = 180_000
+) -> list[Row]:
+    """Return the alerts on coins that one source sees above ``threshold`` percent higher than another, all the time."""
+    seen: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
+    for trade in trades:
+        if trade["pair"].split("/")[1] in ("USD", "USDT", "USDC"):
+            seen[trade["symbol"]].append((trade["event_time"], trade["source"], trade["price"]))
+    for said in prices:
+        seen[said["symbol"]].append((said["event_time"], said["source"], said["price_usd"]))
+    alerts = []
+    for symbol, mine in seen.items():
+        minutes: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for at, source, price in mine:
+            for start in windows(at, window, MINUTE):
+                minutes[start][source].append(price)
+        measures = []
+        for start, sources in sorted(minutes.items()):
+            low, high = max(map(min, sources.values())), min(map(max, sources.values()))
+            measures.append((start, start, low, max(0.0, min(100 * (low / high - 1), 1e9))))
+        alerts += [
+            _alert("divergence", "", symbol, None, symbol, event, event["peak"], threshold)
+            for event in events(measures, threshold)
+        ]
+    return alerts
+
+
+def sentiment_shifts(
+    articles: Iterable[Row], threshold: float = 0.25, recent: int = 600_000, history: int = 7_200_000, least: int = 4
+) -> list[Row]:
+    """Return the alerts on coins about which the recent articles are of another mood than those before."""
+    scores: dict[str, dict[str, tuple[int, Decimal]]] = defaultdict(dict)
+    for article in articles:
+        for symbol in article["cryptocurrencies_mentioned"]:
+            scores[symbol][article["id"]] = (article["event_time"], decimal(article["sentiment"]["score"]))
+    alerts = []
+    for symbol, mine in scores.items():
+        measures = []
+        for start in sorted({start for at, _ in mine.values() for start in windows(at, history, MINUTE)}):
+            begin = start + history - recent
+            late = [score for at, score in mine.values() if begin <= at < start + history]
+            early = [score for at, score in mine.values() if start <= at < begin]
+            shift = None
+            if len(late) >= least and len(early) >= least:
+                shift = float(sum(late)) / len(late) - float(sum(early)) / len(early)
+            measures.append((start, begin, None, shift))
+        alerts += [
+            _alert("sentiment_shift", "news", symbol, None, symbol, event, None, threshold)
+            for event in events(measures, threshold)
+        ]
+    return alerts
+
+
+def index_shifts(moods: Iterable[Row], points: int = 20) -> list[Row]:
+    """Return the alerts on days on which the Fear & Greed index is far from that of the day before."""
+    days = {(mood["source"], mood["event_time"]): mood["value"] for mood in moods}
+    alerts = []
+    for (source, at), value in days.items():
+        before = days.get((source, at - 86_400_000))
+        if before is not None and abs(value - before) >= points:
+            event = {"event_time": at, "price": None, "peak": value - before}
+            alerts.append(_alert("sentiment_shift", source, "", None, "", event, None, points))
     return alerts
 
 
@@ -321,23 +498,36 @@ def _volatility(bars: list[_Bar]) -> float | None:
     return 100 * math.sqrt(sum(squares)) if squares else None
 
 
-def _spike(source: str, symbol: str, pair: str, move: Row, threshold: float) -> Row:
-    peak = max(move["prices"]) if move["direction"] > 0 else min(move["prices"])
-    change = move["direction"] * move["size"]
-    return _alert("spike", source, symbol, pair, move["start"], peak, change, threshold)
+def _moves(series: list[tuple[int, float, float, float]], lookback: int) -> Iterator[tuple[int, float, float]]:
+    """Yield start, price and the signed percent against the lowest or highest of the bars in ``lookback``."""
+    for number, (start, _, _, price) in enumerate(series):
+        recent = [
+            other for other in series[max(0, number - lookback // BAR) : number + 1] if other[0] >= start - lookback
+        ]
+        up = min(100 * (price / min(lowest for _, lowest, _, _ in recent) - 1), 1e9)
+        down = 100 * (price / max(highest for _, _, highest, _ in recent) - 1)
+        yield start, price, up if up >= -down else down
 
 
 def _alert(
-    kind: str, source: str, symbol: str, pair: str, at: int, price: float, change: float, threshold: float
+    kind: str,
+    source: str,
+    symbol: str,
+    pair: str | None,
+    item: str,
+    event: Row,
+    change: float | None,
+    threshold: float,
 ) -> Row:
+    critical = 3.0 if kind == "zscore" else 2 * threshold
     return {
-        "alert_id": md5(f"{kind}|{source}|{pair}|{at}".encode(), usedforsecurity=False).hexdigest(),
-        "alert_type": kind,
+        "alert_id": md5(f"{kind}|{source}|{item}|{event['event_time']}".encode(), usedforsecurity=False).hexdigest(),
+        "alert_type": "spike" if kind == "slow_spike" else kind,
         "symbol": symbol,
         "pair": pair,
-        "price": price,
+        "price": event["price"],
         "change_pct": change,
         "threshold": threshold,
-        "severity": "critical" if abs(change) >= 2 * threshold else "warning",
-        "event_time": at,
+        "severity": "critical" if abs(event["peak"]) >= critical else "warning",
+        "event_time": event["event_time"],
     }

@@ -82,12 +82,16 @@ def test_a_job_gets_the_definitions_it_needs_and_no_others(values: dict[str, str
     definitions = sql_files.definitions(values)
     found = {file.path.stem for file in sql_files.needed(sql_files.inserts("analytics", values), definitions)}
     assert {"trades", "candles", "40_bars", "20_trades_valid", "10_trades_checked", "30_mentions"} <= found
-    assert found.isdisjoint({"alerts", "52_spikes", "tickers", "dead_letters"})
+    assert found.isdisjoint({"alerts", "55_trade_events", "tickers", "dead_letters"})
 
 
 def test_options_of_a_job(values: dict[str, str]) -> None:
     assert sql_files.job_options("ingest", values) == {"table.exec.state.ttl": "604800000 ms"}
-    assert sql_files.job_options("alerts", values) == {"execution.checkpointing.interval": "2s"}
+    assert sql_files.job_options("alerts", values) == {
+        "execution.checkpointing.interval": "2s",
+        "table.optimizer.agg-phase-strategy": "ONE_PHASE",
+        "task.cancellation.timeout": "0 ms",
+    }
     assert sql_files.job_options("enrich", values) == {}
 
 
