@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -193,8 +194,25 @@ def psql(
         "PGDATABASE": login.database,
         "PGUSER": login.user,
         "PGPASSWORD": login.password,
+        **{f"PG{name.upper()}": value for name, value in login.tls.items()},
     }
-    _become(str(postgres_bin() / "psql"), *context.args, environment=environment)
+    program = postgres_bin() / "psql"
+    if settings().postgres.sslmode != "prefer":
+        found = shutil.which("psql")
+        if found is None:
+            raise UserError("The psql that Tidemark brings along has no TLS.", "Install PostgreSQL's client programs.")
+        program = Path(found)
+    _become(str(program), *context.args, environment=environment)
+
+
+@app.command(rich_help_panel="Local stack")
+def maintain(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False
+) -> None:
+    """Make and drop partitions, make old ones compact, compute rollups (the local stack does so daily)."""
+    from stack import maintain as maintenance
+
+    maintenance.maintain(settings(), _say, dry_run=dry_run)
 
 
 @app.command(context_settings=_PASS_ON, add_help_option=False, rich_help_panel="Jobs")

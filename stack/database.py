@@ -54,6 +54,7 @@ def connect(settings: Settings, role: Role) -> Connection:
         password=login.password,
         connect_timeout=5,
         application_name="tidemark",
+        **login.tls,
     )
 
 
