@@ -43,7 +43,7 @@ demo_cli.register(app)
 _out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # a pipe has no width to keep to
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-_COLOURS = {"up": "green", "RUNNING": "green", "starting": "yellow", "failed": "red", "down": "red"}
+_COLOURS = {"up": "green", "done": "green", "RUNNING": "green", "starting": "yellow", "failed": "red", "down": "red"}
 _COLOURS |= {"connected": "green", "waiting": "green", "failing": "red", "OPEN": "red", "HALF_OPEN": "yellow"}
 
 
@@ -93,7 +93,7 @@ def down(
 
 @app.command(rich_help_panel="Local stack")
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Show the parts, the sources, the jobs, and how much is in the topics and the tables."""
+    """Show the parts, the sources, the jobs, how much is in the topics and the tables, and its last maintenance."""
     from stack import local
 
     found = local.status(settings())
@@ -118,6 +118,13 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
             for name, number in sorted(found[key].items()):
                 counts.add_row(name, f"{number:,}")
             _out.print(counts)
+    if found["maintenance"]:
+        runs = _table("task", "last run", "state", "seconds", "result")
+        for run in found["maintenance"]:
+            state = _coloured("failed" if run["failed"] else "done")
+            ended = _clock(run["ended_at"])
+            runs.add_row(run["task"], ended, state, f"{run['seconds']:.1f}", escape(_cut(run["result"], 80)))
+        _out.print(runs)
 
 
 def _sources(found: list[dict[str, Any]]) -> Table:
@@ -146,7 +153,9 @@ def health() -> None:
 
 @app.command(rich_help_panel="Local stack")
 def logs(
-    part: Annotated[str | None, typer.Argument(help="kafka, postgres, jobmanager, taskmanager; all without.")] = None,
+    part: Annotated[
+        str | None, typer.Argument(help="kafka, postgres, jobmanager, taskmanager, maintenance; all without.")
+    ] = None,
     *,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as the logs grow.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines.")] = 50,
@@ -248,8 +257,8 @@ def _cut(text: str, length: int) -> str:
 def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
     for column in columns:
-        numeric = column in ("messages", "dead", "rows", "records in", "records out", "process")
-        name = column in ("job", "table", "topic", "part", "source")
+        numeric = column in ("messages", "dead", "rows", "records in", "records out", "process", "seconds")
+        name = column in ("job", "table", "topic", "part", "source", "task")
         table.add_column(column, justify="right" if numeric else "left", no_wrap=name, max_width=30 if name else None)
     return table
 

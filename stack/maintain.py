@@ -1,14 +1,15 @@
 """`tidemark maintain`: partitions made ahead and dropped when old, old ones made compact, rollups computed.
 
-Everything here can be done while jobs write and users read: a step waits at most for `_LOCK_MS`, since whoever comes
-after it waits too, and is tried again; one that finds no room is left to the next run, and said. Two runs at once take turns.
+Everything here can be done while jobs write and users read: a step waits for a table no longer than `_LOCK_MS`, since
+whoever comes after it waits too, and is tried again; one that finds no room is left to the next run, and said. Two runs
+at once take turns.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -43,13 +44,15 @@ class Run:
     busy: list[str] = field(default_factory=list)  # tables of which something was left to the next run
     counts: dict[str, int] = field(default_factory=dict)
 
-    def ask(self, query: str, names: dict[str, sql.Composable] | None = None, **values: Any) -> list[tuple[Any, ...]]:
+    def ask(
+        self, query: str, names: Mapping[str, sql.Composable] | None = None, **values: Any
+    ) -> list[tuple[Any, ...]]:
         """Run ``sql/postgres/maintain/<query>.sql`` in the open transaction, or in one of its own; return its rows."""
         with self.server.cursor() as cursor:
             cursor.execute(database.statement(f"maintain/{query}").format(**(names or {})), values)
             return cursor.fetchall() if cursor.description else [(cursor.rowcount,)]
 
-    def number(self, query: str, names: dict[str, sql.Composable] | None = None, **values: Any) -> int:
+    def number(self, query: str, names: Mapping[str, sql.Composable] | None = None, **values: Any) -> int:
         """Return the one number that ``query`` gives, or how many rows it has changed."""
         return int(self.ask(query, names, **values)[0][0])
 
@@ -61,19 +64,18 @@ class Run:
         """Report what is done, or would be."""
         self.report(f"would: {text}" if self.dry else text)
 
-    def patiently(self, table: str, work: Callable[[], None]) -> bool:
-        """Do ``work`` once the table is free for it; return False where it never was, and leave it undone."""
+    def change(
+        self, query: str, names: Mapping[str, sql.Composable] | None = None, *, table: str, **values: Any
+    ) -> int | None:
+        """Run a statement that wants ``table`` for itself; return its number, or None where that was never free."""
         for attempt in range(_TRIES):
-            try:
-                work()
-            except (errors.LockNotAvailable, errors.DeadlockDetected):
-                if attempt < _TRIES - 1:
-                    time.sleep(_PAUSE)
-            else:
-                return True
+            if attempt:
+                time.sleep(_PAUSE)
+            with suppress(errors.LockNotAvailable, errors.DeadlockDetected):
+                return self.number(query, names, table=table, **values)
         self.busy.append(table)
         self.report(f"{table} is in use: what could not be done is left to the next run")
-        return False
+        return None
 
 
 def maintain(
@@ -142,10 +144,7 @@ def _summary(run: Run) -> str:
 
 def _rollups(run: Run) -> None:
     for rollup, table in ROLLUPS.items():
-        if run.dry:
-            hours = run.number("touched_hours", table=table)
-        else:
-            hours = _compute(run, rollup, table)
+        hours = run.number("touched_hours", table=table) if run.dry else _compute(run, rollup, table)
         if hours:
             run.say(f"{rollup}: compute {hours:,} hours that were written to")
             run.did("hours computed", hours)
@@ -173,9 +172,7 @@ def _partition(name: str) -> sql.Identifier:
 def _drop_old(run: Run, table: str, column: str, old: datetime) -> None:
     for (name,) in run.ask("old_partitions", table=table, old=old):
         run.say(f"{table}: drop the partition {name}, which ended before {old:%Y-%m-%d}")
-        if not run.dry and not run.patiently(
-            table, lambda name=name: run.ask("drop_partition", {"partition": _partition(name)})
-        ):
+        if not run.dry and run.change("drop_partition", {"partition": _partition(name)}, table=table) is None:
             return
         run.did("partitions dropped", 1)
     _delete_old(run, table, _partition(f"{table}_default"), column, old)
@@ -196,17 +193,10 @@ def _add_missing(run: Run, table: str, column: str, period: str, old: datetime) 
     values = {"table": table, "period": period, "old": old, "now": run.now, "ahead": run.settings.storage.ahead}
     made = moved = 0
     for begins, held in run.ask("missing_partitions", names, **values):
-        made += 1
-        if run.dry:
-            moved += held
-        else:
-            results: list[int] = []
-            if not run.patiently(
-                table,
-                lambda begins=begins: results.append(run.number("add_partition", table=table, begins=begins)),
-            ):
-                break
-            moved += results[0]
+        rows = held if run.dry else run.change("add_partition", table=table, begins=begins)
+        if rows is None:
+            break
+        made, moved = made + 1, moved + rows
     if made:
         also = f", and move {moved:,} rows into them" if moved else ""
         run.say(f"{table}: make {made:,} partitions of a {period}{also}")
@@ -220,7 +210,7 @@ def _compact(run: Run, table: str) -> None:
         run.say(f"{table}: make the partition {name} compact")
         names = {"partition": _partition(name), "index": sql.Identifier(index)}
         if not run.dry:
-            if not run.patiently(table, lambda names=names: run.ask("cluster", names)):
+            if run.change("cluster", names, table=table) is None:
                 return
             run.ask("vacuum", names)
         run.did("partitions made compact", 1)
