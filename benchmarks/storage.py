@@ -19,7 +19,7 @@ import psutil
 from stack import database, migrate
 from tidemark.settings import Settings, load, settings
 
-_ROUNDS = 5
+_ROUNDS = 3
 _START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _PAIRS = [f"{symbol}/USDT" for symbol in ("BTC", "ETH", "SOL", "BNB", "XRP", "ADA", "DOGE", "AVAX", "DOT", "LINK")]
 _COLUMNS = ("source", "symbol", "pair", "trade_id", "price", "quantity", "side", "event_time", "ingest_time")
@@ -149,7 +149,7 @@ def main(given: Settings, count: int) -> None:
     server = database.connect(own, "migrator")
     try:
         measure_partitions(server, count)
-        measure_moves(server, 5 * count)
+        measure_moves(server, 10 * count)
         measure_compacting(server)
     finally:
         server.close()
@@ -157,4 +157,4 @@ def main(given: Settings, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(settings(), int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)
+    main(settings(), int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)

@@ -178,7 +178,7 @@ def migrate() -> None:
     """Bring the tables of PostgreSQL up to date (`up` does so for the local one)."""
     from stack import migrate as migrations
 
-    applied = migrations.migrate(settings())
+    applied = migrations.migrate(settings(), report=_say)
     _say(f"Applied {', '.join(applied)}." if applied else "The tables are up to date.")
 
 

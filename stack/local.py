@@ -339,9 +339,11 @@ def _start_postgres(settings: Settings, supervisor: Supervisor, report: Report) 
         _start_part(settings, supervisor, "postgres", lambda: database.superuser_connects(settings))
         database.make_roles(settings)
         report(f"PostgreSQL is up at {address_of(settings, 'postgres')}")
-    applied = migrate.migrate(settings)
+    skipped: list[str] = []
+    applied = migrate.migrate(settings, report=skipped.append)
     if applied:
-        report(f"Applied the migrations {', '.join(applied)}")
+        for text in (f"Applied the migrations {', '.join(applied)}", *skipped):
+            report(text)
     upkeep.write(settings)
     _start_part(settings, supervisor, "maintenance", lambda: "maintenance" in _running(supervisor))
 

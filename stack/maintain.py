@@ -86,8 +86,13 @@ def maintain(
     What is old is judged by ``now``, the clock. Raises UserError where PostgreSQL does not answer or refuses.
     """
     with _run("maintain", settings, report, dry_run, now) as run:
-        _rollups(run)
-        for table, column, kept, period, old in run.ask("policies", now=run.now, retention=settings.storage.retention):
+        policies = run.ask("policies", now=run.now, retention=settings.storage.retention)
+        chunks = [table for table, _, kept, _, _ in policies if kept == "chunks"]
+        if chunks:
+            _tell_timescale(run, chunks)
+        else:
+            _rollups(run)
+        for table, column, kept, period, old in policies:
             if kept == "partitions":
                 _drop_old(run, table, column, old)
                 _add_missing(run, table, column, period, old)
@@ -134,6 +139,15 @@ def _run(task: str, settings: Settings, report: Report, dry: bool, now: datetime
         raise UserError(f"Maintenance failed: {str(error).strip().splitlines()[0]}.", "It can be run again.") from error
     finally:
         server.close()
+
+
+def _tell_timescale(run: Run, tables: list[str]) -> None:
+    """Give the settings to the jobs of TimescaleDB, which then do what is done here where it is absent."""
+    storage = run.settings.storage
+    values = {"retention": storage.retention, "compact_after": storage.compact_after}
+    if not run.dry:
+        run.ask("set_chunk_policies", **values, refresh=storage.rollup_interval)
+    run.did("tables left to TimescaleDB", len(tables))
 
 
 def _summary(run: Run) -> str:

@@ -38,18 +38,18 @@ CROSS JOIN
 WHERE parent.relnamespace = 'public'::regnamespace AND parent.relkind = 'p';
 GRANT SELECT ON storage.partitions TO tidemark_reader;
 
--- Turn the plain table public.name into one that is partitioned by ranges of time_column, in place: what it holds becomes
--- its default partition, with rows and indexes untouched; columns, keys, indexes and grants are those it had.
-CREATE FUNCTION storage.partition_by_time(name text, time_column text, period text) RETURNS void
+-- Put an empty table in the place of public.name, with the same columns, keys, indexes and grants, and with what
+-- `ending` says of its partitioning; the old table, with all it holds, is storage.aside then, which nobody may touch.
+CREATE FUNCTION storage.replace_table(name text, aside text, ending text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    plain regclass := format('public.%I', name);
+    old regclass := format('public.%I', name);
     statements text[];
     statement text;
     granted record;
 BEGIN
-    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = plain)
-        OR EXISTS (SELECT FROM pg_depend WHERE refobjid = plain AND classid = 'pg_rewrite'::regclass)
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = old)
+        OR EXISTS (SELECT FROM pg_depend WHERE refobjid = old AND classid = 'pg_rewrite'::regclass)
     THEN
         RAISE EXCEPTION '% has triggers, foreign keys or views, which would be left behind', name;
     END IF;
@@ -57,22 +57,20 @@ BEGIN
     FROM (
         SELECT format('ALTER TABLE public.%I ADD CONSTRAINT %I %s', name, conname, pg_get_constraintdef(oid))
         FROM pg_constraint
-        WHERE conrelid = plain AND contype IN ('p', 'u')
+        WHERE conrelid = old AND contype IN ('p', 'u')
         UNION ALL
-        SELECT pg_get_indexdef(indexrelid)
+        SELECT replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ')
         FROM pg_index
-        WHERE indrelid = plain AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+        WHERE indrelid = old AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
     ) AS found (definition);
     EXECUTE format('ALTER TABLE public.%I SET SCHEMA storage', name);
-    EXECUTE format('ALTER TABLE storage.%I RENAME TO %I', name, name || '_default');
+    EXECUTE format('ALTER TABLE storage.%I RENAME TO %I', name, aside);
     EXECUTE format(
-        'CREATE TABLE public.%I (LIKE storage.%I INCLUDING ALL EXCLUDING INDEXES) PARTITION BY RANGE (%I)',
-        name, name || '_default', time_column
+        'CREATE TABLE public.%I (LIKE storage.%I INCLUDING ALL EXCLUDING INDEXES) %s', name, aside, ending
     );
     FOREACH statement IN ARRAY statements LOOP
         EXECUTE statement;
     END LOOP;
-    EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION storage.%I DEFAULT', name, name || '_default');
     -- What default privileges gave to the new table goes, and what the old one had comes.
     FOR granted IN
         SELECT
@@ -81,7 +79,7 @@ BEGIN
             privilege_type,
             CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS role
         FROM pg_class CROSS JOIN LATERAL aclexplode(relacl)
-        WHERE oid IN (plain, format('public.%I', name)::regclass) AND grantee <> relowner
+        WHERE oid IN (old, format('public.%I', name)::regclass) AND grantee <> relowner
         ORDER BY relnamespace = 'storage'::regnamespace
     LOOP
         EXECUTE format(
@@ -92,6 +90,24 @@ BEGIN
             EXECUTE format('GRANT %s ON public.%I TO %s', granted.privilege_type, name, granted.role);
         END IF;
     END LOOP;
+END;
+$$;
+
+-- The columns of public.name that can be written, which generated ones cannot.
+CREATE FUNCTION storage.writable_columns(name text) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+    FROM pg_attribute
+    WHERE attrelid = format('public.%I', name)::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+$$;
+
+-- Partition the plain table public.name by ranges of time_column, in place: what it holds becomes its default partition,
+-- without being copied.
+CREATE FUNCTION storage.partition_by_time(name text, time_column text, period text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM storage.replace_table(name, name || '_default', format('PARTITION BY RANGE (%I)', time_column));
+    EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION storage.%I DEFAULT', name, name || '_default');
     INSERT INTO storage.policies (table_name, time_column, kept, period)
     VALUES (name, partition_by_time.time_column, 'partitions', partition_by_time.period);
 END;
@@ -106,14 +122,11 @@ DECLARE
     policy storage.policies;
     partition text := name || '_' || to_char(begins, 'YYYYMMDD');
     ends timestamptz;
-    columns text;
+    columns text := storage.writable_columns(name);
     moved bigint;
 BEGIN
     SELECT * INTO STRICT policy FROM storage.policies WHERE table_name = name AND kept = 'partitions';
     ends := begins + ('1 ' || policy.period)::interval;
-    SELECT string_agg(quote_ident(attname), ', ') INTO columns
-    FROM pg_attribute
-    WHERE attrelid = format('public.%I', name)::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
     EXECUTE format('LOCK TABLE public.%I IN SHARE ROW EXCLUSIVE MODE', name);
     EXECUTE format(
         'CREATE TABLE storage.%I (LIKE public.%I INCLUDING ALL EXCLUDING INDEXES)', partition, name
