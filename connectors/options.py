@@ -93,7 +93,7 @@ def postgres(settings: Settings, login: PostgresLogin, application: str) -> dict
     """Return the options of a PostgreSQL table: rows are upserted in batches on the table's primary key."""
     return {
         "connector": "jdbc",
-        "url": f"{login.jdbc_url}?reWriteBatchedInserts=true&ApplicationName={application}",
+        "url": f"{login.jdbc_url}&reWriteBatchedInserts=true&ApplicationName={application}",
         "username": login.user,
         "password": login.password,
         "sink.buffer-flush.max-rows": str(settings.postgres.flush_rows),

@@ -118,8 +118,29 @@ class Postgres(Group):
     migrator_password: SecretStr | None = None
     writer_password: SecretStr | None = None
     reader_password: SecretStr | None = None
+    # prefer: TLS where the server has it, unchecked; require: TLS; verify-full: and the certificate is checked.
+    sslmode: Literal["prefer", "require", "verify-full"] = "prefer"
+    ca_file: Annotated[Path, AfterValidator(_pem)] | None = None  # unset: the authorities that the system knows
     flush_rows: Annotated[int, Field(ge=1)] = 5000  # rows that a sink gathers before it writes
     flush_interval: PositiveDuration = timedelta(milliseconds=500)  # and the longest it holds them back
+
+    @model_validator(mode="after")
+    def _security_is_whole(self) -> Postgres:
+        if self.ca_file and self.sslmode != "verify-full":
+            raise ValueError("ca_file would go unused: set sslmode to verify-full")
+        if self.sslmode != "prefer" and not self.host:
+            raise ValueError(f"sslmode {self.sslmode} needs host: the local PostgreSQL has no TLS")
+        return self
+
+
+class Storage(Group):
+    """How long PostgreSQL keeps rows, and when it is maintained. What is kept how is in storage.policies."""
+
+    retention: PositiveDuration = timedelta(days=90)
+    compact_after: PositiveDuration = timedelta(days=7)
+    ahead: PositiveDuration = timedelta(days=7)  # for so long partitions are made before they are needed
+    schedule: Schedule = Every(timedelta(days=1))  # of `tidemark maintain`
+    rollup_interval: PositiveDuration = timedelta(minutes=1)
 
 
 class Flink(Group):
@@ -424,6 +445,7 @@ class Settings(BaseSettings):
     topics: Topics = Topics()
     kafka: Kafka = Kafka()
     postgres: Postgres = Postgres()
+    storage: Storage = Storage()
     flink: Flink = Flink()
     watermarks: Watermarks = Watermarks()
     windows: Windows = Windows()
