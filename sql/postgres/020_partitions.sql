@@ -17,8 +17,12 @@ SELECT storage.partition_by_time('ticker_data', 'event_time', 'day');
 SELECT storage.partition_by_time('enriched_trades', 'trade_time', 'day');
 SELECT storage.partition_by_time('candles', 'window_start', 'week');
 SELECT storage.partition_by_time('prediction_data', 'window_end', 'week');
+SELECT storage.partition_by_time('prediction_score', 'window_end', 'week');
+SELECT storage.partition_by_time('price_stats', 'window_end', 'week');
+SELECT storage.partition_by_time('ranking_24h', 'window_end', 'week');
 SELECT storage.partition_by_time('price_data', 'event_time', 'week');
 SELECT storage.partition_by_time('sentiment_data', 'window_start', 'month');
+SELECT storage.partition_by_time('news_impact', 'news_time', 'month');
 SELECT storage.partition_by_time('data_quality', 'minute_start', 'month');
 SELECT storage.partition_by_time('late_data', 'event_time', 'month');
 
@@ -27,6 +31,10 @@ INSERT INTO storage.policies (table_name, time_column, kept) VALUES
 ('article_data', 'event_time', 'rows'),
 ('alert_data', 'event_time', 'rows'),
 ('feed_gaps', 'to_time', 'rows'),
--- A row a day, and worth more the longer they reach back.
+-- A row an hour or a day, and worth more the longer they reach back.
+('price_hourly', 'hour_start', 'forever'),
+('volume_daily', 'day_start', 'forever'),
 ('macro_data', 'event_time', 'forever'),
-('market_sentiment_data', 'event_time', 'forever');
+('market_sentiment_data', 'event_time', 'forever'),
+-- What was asked for, by when it began to hold.
+('alert_rules', 'valid_from', 'forever');
