@@ -109,7 +109,6 @@ def variables(
         "DAILY_MOVE_HOLD": _interval(alerts.daily_move_hold),
         "SPIKE_PCT": _number(alerts.spike_pct),
         "SPIKE_LOOKBACK": _interval(alerts.spike_lookback),
-        "SPIKE_LOOKBACK_NAME": _text(format_duration(alerts.spike_lookback)),
         "SLOW_SPIKE_PCT": _number(alerts.slow_spike_pct),
         "SLOW_SPIKE_LOOKBACK": _interval(alerts.slow_spike_lookback),
         "SLOW_SPIKE_LOOKBACK_NAME": _text(format_duration(alerts.slow_spike_lookback)),

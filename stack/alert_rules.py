@@ -116,11 +116,17 @@ def in_force(config: Settings) -> list[dict[str, Any]]:
         raise _no_answer() from None
     found: list[dict[str, Any]] = []
     for alert_type, (setting, _) in TYPES.items():
-        mine = [row for row in noted if row["alert_type"] == alert_type]
         usual = {"symbol": EVERY, "threshold": getattr(config.alerts, setting), "since": None}
+        found.append({"alert_type": alert_type, **usual})
         found += [
-            {"alert_type": alert_type, **usual},
-            *({**row, "since": row.pop("valid_from").isoformat(timespec="seconds")} for row in mine),
+            {
+                "alert_type": alert_type,
+                "symbol": row["symbol"],
+                "threshold": row["threshold"],
+                "since": row["valid_from"].isoformat(timespec="seconds"),
+            }
+            for row in noted
+            if row["alert_type"] == alert_type
         ]
     return found
 

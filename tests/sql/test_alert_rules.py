@@ -60,7 +60,7 @@ def test_rules_hold_from_their_moment_on_without_a_restart(case: Callable[..., W
     assert {row["alert_id"] for row in world.rows("alert_data")} == stored
 
     listed = [row for row in alert_rules.in_force(world.settings) if row["alert_type"] == "spike"]
-    assert [(row["symbol"], row["threshold"], row["since"]) for row in listed] == [
-        ("*", 1.0, None),
-        ("*", 0.5, "2025-06-01T00:25:00+00:00"),
+    assert listed == [
+        {"alert_type": "spike", "symbol": "*", "threshold": 1.0, "since": None},
+        {"alert_type": "spike", "symbol": "*", "threshold": 0.5, "since": "2025-06-01T00:25:00+00:00"},
     ]

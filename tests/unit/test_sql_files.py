@@ -139,12 +139,11 @@ def columns(statement: str) -> dict[str, str]:
 def test_sinks_have_the_columns_and_keys_of_their_tables_in_postgres() -> None:
     statements = "\n".join(path.read_text() for path in sorted(POSTGRES_SQL.glob("[0-9]*.sql")))
     tables = dict(re.findall(r"CREATE TABLE (\w+) \((.*?)\n\);", statements, re.DOTALL))
-    for table, column in re.findall(r"^ALTER TABLE (\w+) ADD COLUMN (.*);$", statements, re.MULTILINE):
-        tables[table] += f"\n    {column}"
-    sinks = [path for path in (FLINK_SQL / "tables").glob("*.sql") if "${POSTGRES}" in path.read_text()]
     for name, added in re.findall(r"ALTER TABLE (\w+) (ADD COLUMN .*?);", statements, re.DOTALL):
         tables[name] += "".join(f"\n    {column}," for column in re.findall(r"ADD COLUMN ([^,]+)", added))
-    assert {path.stem for path in sinks} == tables.keys()
+    of_postgres = [path for path in (FLINK_SQL / "tables").glob("*.sql") if "${POSTGRES}" in path.read_text()]
+    sinks = [path for path in of_postgres if "'lookup.cache'" not in path.read_text()]
+    assert {path.stem for path in sinks} == tables.keys() - {"alert_rules"}  # what users write
     for path in sinks:
         body = tables[path.stem]
         kinds = "|".join(map(re.escape, POSTGRES))

@@ -29,7 +29,7 @@ FROM (
                 m.note,
                 COALESCE(r.threshold, m.usual_threshold) AS threshold
             FROM price_measures AS m
-            LEFT JOIN alert_rules FOR SYSTEM_TIME AS OF m.judged_at AS r
+            LEFT JOIN alert_rule_spans FOR SYSTEM_TIME AS OF m.judged_at AS r
                 ON
                     CASE WHEN m.size IS NOT NULL THEN m.kind ELSE '' END = r.alert_type
                     AND (m.symbol = r.symbol OR (r.symbol = '*' AND LOCATE(CONCAT(',', m.symbol, ','), r.others) = 0))
