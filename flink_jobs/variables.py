@@ -243,12 +243,20 @@ def _seconds(value: timedelta) -> int:
 
 
 def _interval(value: timedelta) -> str:
-    """Return the SQL interval: whole days, hours, minutes or seconds, else seconds with a fraction."""
+    """Return the SQL interval: whole days, hours, minutes or seconds, else seconds with a fraction.
+
+    Flink takes at most three digits in front: what has more is written with all units.
+    """
     millis = _millis(value)
     for unit, size in (("DAY", 86_400_000), ("HOUR", 3_600_000), ("MINUTE", 60_000), ("SECOND", 1_000)):
-        if millis % size == 0:
-            digits = str(millis // size)
+        digits = str(millis // size)
+        if millis % size == 0 and len(digits) <= 3:
             precision = f"({len(digits)})" if len(digits) > 2 else ""
             return f"INTERVAL '{digits}' {unit}{precision}"
     seconds, fraction = divmod(millis, 1_000)
-    return f"INTERVAL '{seconds}.{fraction:03}' SECOND({max(2, len(str(seconds)))}, 3)"
+    if seconds < 1_000:
+        return f"INTERVAL '{seconds}.{fraction:03}' SECOND({max(2, len(str(seconds)))}, 3)"
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"INTERVAL '{days} {hours:02}:{minutes:02}:{seconds:02}.{fraction:03}' DAY(3) TO SECOND(3)"

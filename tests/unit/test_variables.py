@@ -34,6 +34,8 @@ def settings(tmp_path: Path, **groups: Any) -> Settings:
         (timedelta(seconds=90), "INTERVAL '90' SECOND"),
         (timedelta(seconds=100), "INTERVAL '100' SECOND(3)"),
         (timedelta(seconds=100, milliseconds=5), "INTERVAL '100.005' SECOND(3, 3)"),
+        (timedelta(seconds=1501), "INTERVAL '0 00:25:01.000' DAY(3) TO SECOND(3)"),
+        (timedelta(days=41, minutes=1, milliseconds=5), "INTERVAL '41 00:01:00.005' DAY(3) TO SECOND(3)"),
         (timedelta(minutes=5), "INTERVAL '5' MINUTE"),
         (timedelta(minutes=181), "INTERVAL '181' MINUTE(3)"),
         (timedelta(hours=24), "INTERVAL '1' DAY"),
