@@ -144,9 +144,13 @@ def _run(task: str, settings: Settings, report: Report, dry: bool, now: datetime
 def _tell_timescale(run: Run, tables: list[str]) -> None:
     """Give the settings to the jobs of TimescaleDB, which then do what is done here where it is absent."""
     storage = run.settings.storage
-    values = {"retention": storage.retention, "compact_after": storage.compact_after}
     if not run.dry:
-        run.ask("set_chunk_policies", **values, refresh=storage.rollup_interval)
+        run.ask(
+            "set_chunk_policies",
+            retention=storage.retention,
+            compact_after=storage.compact_after,
+            refresh=storage.rollup_interval,
+        )
     run.did("tables left to TimescaleDB", len(tables))
 
 
