@@ -48,7 +48,7 @@ def _step(settings: Settings, view: str) -> float:
     values = variables(settings, "alerts", bounded=True)
     options = {**cluster.client_options(settings), "table.optimizer.agg-phase-strategy": "ONE_PHASE"}
     options["pipeline.auto-watermark-interval"] = "50 ms"
-    query = f"CREATE TABLE nothing WITH ('connector' = 'blackhole') AS SELECT * FROM {view}"  # noqa: S608 - of ours
+    query = f"CREATE TABLE nothing WITH ('connector' = 'blackhole') AS SELECT * FROM {view}"
     table_env = runner._environment({**options, "pipeline.name": view})
     known = definitions(values)
     runner._define(table_env, needed([SqlFile(FLINK_SQL, "", query)], known))

@@ -277,7 +277,7 @@ class Alerts(Group):
     sentiment_shift: Annotated[float, Field(gt=0, le=1)] = 0.25  # of a score, which is from 0 to 1
     sentiment_recent: PositiveDuration = timedelta(minutes=10)
     sentiment_history: PositiveDuration = timedelta(hours=2)  # what the recent is compared with, itself included
-    sentiment_articles: Annotated[int, Field(ge=1)] = 4  # in the recent, and as many before
+    sentiment_articles: Annotated[int, Field(ge=1)] = 5  # in the recent, and as many before
     index_shift_points: Annotated[int, Field(ge=1, le=100)] = 20  # of the Fear & Greed index, between two days
     step: PositiveDuration = timedelta(minutes=1)  # how often all but spikes and price changes is measured
     history: PositiveDuration = timedelta(minutes=30)  # what a step's return and volume are compared with

@@ -287,7 +287,7 @@ def divergences(
 
 
 def sentiment_shifts(
-    articles: Iterable[Row], threshold: float = 0.25, recent: int = 600_000, history: int = 7_200_000, least: int = 4
+    articles: Iterable[Row], threshold: float = 0.25, recent: int = 600_000, history: int = 7_200_000, least: int = 5
 ) -> list[Row]:
     """Return the alerts on coins about which the recent articles are of another mood than those before."""
     scores: dict[str, dict[str, tuple[int, Decimal]]] = defaultdict(dict)

@@ -33,7 +33,7 @@ TYPES = {
 @cache
 def market() -> Topics:
     """Return what happens to a few coins, and what is said of them, in 50 minutes; every type of alert comes of it."""
-    config = MarketConfig(START, minutes=50, seed=3, trades_per_second=0.5, coins=3, surges=1, shifts=1)
+    config = MarketConfig(START, minutes=50, seed=9, trades_per_second=0.5, coins=3, surges=1, shifts=1)
     sound: Topics = {topic: [] for topic in BOUNDS}
     for message in Market(config).messages():
         sound[message.topic].append(message.value)
