@@ -4,8 +4,7 @@
 -- Key:       (source, pair, minute_time, indicator)
 -- Watermark: none
 -- Why:       batch has no join FOR SYSTEM_TIME AS OF a row's own time, but it knows all versions: each is in force until the
---            next, the last one to arrive of those with the same known_from. Minutes first, since each join of a minute
---            goes through all versions
+--            next, the last one to arrive of those with the same known_from
 CREATE TEMPORARY VIEW macro_in_force AS
 SELECT
     m.minute_time,
@@ -13,8 +12,7 @@ SELECT
     m.pair,
     v.`indicator`,
     v.`value`
-FROM (SELECT DISTINCT minute_time FROM market_minutes) AS t
-INNER JOIN (
+FROM (
     SELECT
         `indicator`,
         `value`,
@@ -32,6 +30,5 @@ INNER JOIN (
     )
     WHERE nth = 1
 ) AS v
-    ON t.minute_time >= v.known_from AND (t.minute_time < v.known_until OR v.known_until IS NULL)
 INNER JOIN market_minutes AS m
-    ON t.minute_time = m.minute_time;
+    ON v.known_from <= m.minute_time AND (v.known_until > m.minute_time OR v.known_until IS NULL);
