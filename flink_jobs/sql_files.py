@@ -37,11 +37,13 @@ class SqlFile:
 
 def definitions(values: Mapping[str, str], *, batch: bool = False) -> list[SqlFile]:
     """Return every CREATE TABLE, then every CREATE VIEW in the order they build on each other; for ``batch`` without
-    those whose banner says that they are for streaming only.
+    those whose banner says that they are for streaming only, and with views/batch in the place of their namesakes.
     """
     tables = sorted((FLINK_SQL / "tables").glob("*.sql"))
-    views = sorted((FLINK_SQL / "views").glob("*.sql"))
-    files = [_read(path, values) for path in (*tables, *views)]
+    views = {path.name: path for path in (FLINK_SQL / "views").glob("*.sql")}
+    if batch:
+        views |= {path.name: path for path in (FLINK_SQL / "views" / "batch").glob("*.sql")}
+    files = [_read(path, values) for path in (*tables, *(views[name] for name in sorted(views)))]
     return [file for file in files if not (batch and _STREAMING_ONLY.search(file.banner))]
 
 

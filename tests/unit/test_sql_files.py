@@ -78,6 +78,19 @@ def test_tables_come_before_views_and_views_after_what_they_build_on(values: dic
         defined.add(found[2])
 
 
+def test_batch_has_what_is_not_for_streaming_only_and_its_own_views(values: dict[str, str]) -> None:
+    files = {file.path.stem: file for file in sql_files.definitions(values, batch=True)}
+    own = list((FLINK_SQL / "views" / "batch").glob("*.sql"))
+    assert own
+    for path in own:
+        assert files[path.stem].path == path
+        assert (FLINK_SQL / "views" / path.name).exists()
+    names = {re.sub(r"^\d+_", "", path.stem) for path in FLINK_SQL.rglob("*.sql") if path.parent.name != "jobs"}
+    there = {re.sub(r"^\d+_", "", stem) for stem in files}
+    for file in files.values():
+        assert set(re.findall(r"(?:FROM|JOIN|TABLE) ([a-z]\w+)", file.text)) & names <= there, file.name
+
+
 def test_a_job_gets_the_definitions_it_needs_and_no_others(values: dict[str, str]) -> None:
     definitions = sql_files.definitions(values)
     found = {file.path.stem for file in sql_files.needed(sql_files.inserts("analytics", values), definitions)}

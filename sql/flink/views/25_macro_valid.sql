@@ -11,6 +11,8 @@ SELECT
     frequency,
     event_time,
     rowtime,
-    known_from
+    known_from,
+    arrived_at,
+    kafka_offset
 FROM macro_checked
 WHERE problem IS NULL;
