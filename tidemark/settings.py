@@ -308,6 +308,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="TIDEMARK_",
         env_nested_delimiter="__",
+        nested_model_default_partial_update=True,  # a group whose defaults are given here keeps the others of them
         env_file=ROOT / ".env",
         extra="ignore",
         validate_default=True,
