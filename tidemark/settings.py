@@ -13,7 +13,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -308,7 +318,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="TIDEMARK_",
         env_nested_delimiter="__",
-        nested_model_default_partial_update=True,  # a group whose defaults are given here keeps the others of them
         env_file=ROOT / ".env",
         extra="ignore",
         validate_default=True,
@@ -337,6 +346,13 @@ class Settings(BaseSettings):
     fear_greed: FearGreed = FearGreed()
     sentiment: Sentiment = Sentiment()
     producers: Producers = Producers()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _keep_others(cls, value: Any, info: ValidationInfo) -> Any:
+        """Let one value of a group whose defaults are given above leave the others of them as they are."""
+        default = cls.model_fields[info.field_name or ""].default
+        return {**vars(default), **value} if isinstance(value, dict) and isinstance(default, Group) else value
 
     @classmethod
     def settings_customise_sources(
