@@ -10,9 +10,9 @@ demo: ## Start the stack and its jobs, feed them a simulated market, report (LIV
 	$(SETUP) run
 	@.venv/bin/tidemark demo $(if $(filter-out 0,$(LIVE)),--live)
 
-test: ## Run all tests, in two processes, each with a stack of its own
+test: ## Run all tests, on a stack of their own
 	$(SETUP) dev
-	@.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup
+	@.venv/bin/python -m pytest
 
 up: ## Start the local stack
 	$(SETUP) run

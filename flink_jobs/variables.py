@@ -16,6 +16,11 @@ INPUTS = ("trades", "tickers", "articles", "prices", "market_sentiment", "macro"
 _LATEST_TIME = 4_102_444_800_000  # 2100-01-01: an ingest time beyond it is no epoch in milliseconds
 
 
+def consumer_group(job: str, *, text: bool = False) -> str:
+    """Return the consumer group of a job. Topics that it also reads as text have two readers: each has its offsets."""
+    return f"tidemark-{job}-text" if text else f"tidemark-{job}"
+
+
 def variables(
     settings: Settings, job: str, *, bounded: bool = False, role: endpoints.Role = "writer"
 ) -> dict[str, str]:
@@ -24,7 +29,7 @@ def variables(
     ``job`` names the consumer group and the Kafka transactions, and chooses watermark delays that differ by job;
     ``bounded`` makes sources end at what the topics hold now.
     """
-    group = f"tidemark-{job}"
+    group = consumer_group(job)
     watermarks, windows, alerts = settings.watermarks, settings.windows, settings.alerts
     macro, impact = settings.macro, settings.impact
     waits_for_news = job == "enrich"
@@ -37,7 +42,7 @@ def variables(
         # where things are
         "KAFKA_JSON_SOURCE": _options(options.kafka_json_source(settings, group, bounded, watermarks.idle)),
         "KAFKA_NEWS_SOURCE": _options(options.kafka_json_source(settings, group, bounded, watermarks.articles_idle)),
-        "KAFKA_TEXT_SOURCE": _options(options.kafka_text_source(settings, group, bounded)),
+        "KAFKA_TEXT_SOURCE": _options(options.kafka_text_source(settings, consumer_group(job, text=True), bounded)),
         "KAFKA_JSON_TABLE": _options(options.kafka_json_table(settings, group, bounded)),
         "POSTGRES": _options(options.postgres(settings, endpoints.postgres(settings, role), group)),
         "TOPIC_TRADES": _text(topics.trades),

@@ -33,13 +33,6 @@ def pytest_configure() -> None:
     Settings.model_config["env_file"] = None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have one process (of `make test`'s two) run what shares fixtures: all of tests/sql, any other file for itself."""
-    for item in items:
-        place = item.path.relative_to(ROOT / "tests")
-        item.add_marker(pytest.mark.xdist_group("sql" if place.parts[0] == "sql" else str(place)))
-
-
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[Settings]:
     """Start a stack in a folder of its own, on free ports; stop and delete it at the end, whatever happened."""

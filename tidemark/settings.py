@@ -13,7 +13,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -466,6 +476,13 @@ class Settings(BaseSettings):
     fear_greed: FearGreed = FearGreed()
     sentiment: Sentiment = Sentiment()
     producers: Producers = Producers()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _keep_others(cls, value: Any, info: ValidationInfo) -> Any:
+        """Let one value of a group whose defaults are given above leave the others of them as they are."""
+        default = cls.model_fields[info.field_name or ""].default
+        return {**vars(default), **value} if isinstance(value, dict) and isinstance(default, Group) else value
 
     @classmethod
     def settings_customise_sources(

@@ -122,3 +122,14 @@ def test_every_default_can_be_given_again(toml: Path, monkeypatch: pytest.Monkey
     settings = load()
     again = Settings(**settings.model_dump())
     assert again.model_dump() == settings.model_dump()
+
+
+def test_one_value_of_a_source_leaves_the_others_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMARK_BITSTAMP__WS_URL", "ws://127.0.0.1:9")
+    assert load().bitstamp == load(bitstamp={"ws_url": "ws://127.0.0.1:9"}).bitstamp
+    assert load().bitstamp.pairs == ["BTC/USD", "ETH/USD", "XRP/USD"]
+
+
+def test_a_table_of_feeds_replaces_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMARK_RSS__FEEDS", '{"News": "http://127.0.0.1:9/feed"}')
+    assert load().rss.feeds == {"News": "http://127.0.0.1:9/feed"}
