@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 
@@ -42,10 +41,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Settings]:
             _end(settings_module.load(data_dir=folder))
     settings = settings_module.load(data_dir=_KEPT if keep else _FOLDER / str(os.getpid()))
     try:
-        _FOLDER.mkdir(exist_ok=True)
-        with (_FOLDER / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would find the same ports free
-            local.up(settings)
+        local.up(settings)
         yield settings
     finally:
         if not keep:
