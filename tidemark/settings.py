@@ -53,6 +53,22 @@ def _pem(path: Path) -> Path:
     return path
 
 
+def _public_key(path: Path) -> Path:
+    path = path.expanduser().resolve()
+    try:
+        if "-----BEGIN PUBLIC KEY-----" not in path.read_text(encoding="utf-8", errors="replace"):
+            raise ValueError(f"{path} holds no public key in PEM form")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+    return path
+
+
+def _at_most_a_second(value: timedelta) -> timedelta:
+    if value > timedelta(seconds=1):
+        raise ValueError("must be at most a second")
+    return value
+
+
 def _whole_minutes(value: timedelta) -> timedelta:
     if value % timedelta(minutes=1):
         raise ValueError("must be whole minutes")
@@ -66,6 +82,7 @@ SourceName = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,32}$")]
 IndicatorName = Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,40}$")]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d* ?[mg]$")]  # in MiB or GiB, as Flink writes it
+Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour|day)$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -128,6 +145,7 @@ class Postgres(Group):
     migrator_password: SecretStr | None = None
     writer_password: SecretStr | None = None
     reader_password: SecretStr | None = None
+    api_password: SecretStr | None = None
     # prefer: TLS where the server has it, unchecked; require: TLS; verify-full: and the certificate is checked.
     sslmode: Literal["prefer", "require", "verify-full"] = "prefer"
     ca_file: Annotated[Path, AfterValidator(_pem)] | None = None  # unset: the authorities that the system knows
@@ -319,6 +337,37 @@ class Limits(Group):
     max_future: PositiveDuration = timedelta(hours=1)  # how far an event time may lie ahead of its arrival
 
 
+class Api(Group):
+    """The REST API (`tidemark api`): where it listens, who may call it how often, how old its answers may be."""
+
+    host: str = "127.0.0.1"  # any other than a loopback address demands keys
+    port: Port | None = None  # unset: 8000, or a free one where that is taken
+    names: list[str] = []  # by which it is called, where it listens on loopback behind a proxy
+    trusted_proxies: list[str] = []  # addresses whose X-Forwarded-For and X-Forwarded-Proto are believed
+    keyless_reads: bool = True  # on loopback; writes always want a key
+    jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = None  # HS256
+    jwt_public_key: Annotated[Path, AfterValidator(_public_key)] | None = None  # RS256, ES256 or EdDSA
+    jwt_issuer: str = "tidemark"
+    jwt_audience: str = "tidemark"
+    rate_per_address: Rate = "60000/minute"
+    rate_per_key: Rate = "60000/minute"
+    cors_origins: list[str] = []
+    max_body: Annotated[int, Field(ge=1024)] = 16_384  # bytes
+    max_query: Annotated[int, Field(ge=256)] = 2_048  # bytes
+    latest_for: Annotated[PositiveDuration, AfterValidator(_at_most_a_second)] = timedelta(milliseconds=500)
+    history_for: PositiveDuration = timedelta(seconds=10)  # of what ended before now; what goes on until now, a second
+    redis: SecretStr | None = None  # redis://[:password@]host:port/database; unset: each process has its own cache
+    connections: Annotated[int, Field(ge=1, le=200)] = 8  # to PostgreSQL, as the reader
+    statement_timeout: PositiveDuration = timedelta(seconds=5)
+    fresh_within: PositiveDuration = timedelta(minutes=2)  # older than this, the newest price makes it not ready
+
+    @model_validator(mode="after")
+    def _one_key_for_tokens(self) -> Api:
+        if self.jwt_secret and self.jwt_public_key:
+            raise ValueError("jwt_secret and jwt_public_key are two ways to check a token: set one")
+        return self
+
+
 class Stream(Group):
     """A venue's WebSocket. ``max_age``: how old a connection grows before another takes over, without a gap."""
 
@@ -476,6 +525,7 @@ class Settings(BaseSettings):
     fear_greed: FearGreed = FearGreed()
     sentiment: Sentiment = Sentiment()
     producers: Producers = Producers()
+    api: Api = Api()
 
     @field_validator("*", mode="before")
     @classmethod

@@ -1,0 +1,120 @@
+"""PostgreSQL as the API sees it: the market as the reader, what is the API's own as the role api; one query per file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from flink_jobs.sql_files import read_query
+from tidemark import endpoints
+from tidemark.endpoints import Role
+from tidemark.paths import POSTGRES_SQL
+from tidemark.settings import Settings
+
+Row = dict[str, Any]
+Connection = psycopg.AsyncConnection[Row]
+
+_WAIT = 2.0  # seconds that a request waits for a free connection
+_OWN_CONNECTIONS = 2  # keys are looked up and writes noted: short, and rare
+
+
+@lru_cache(maxsize=None)
+def statement(name: str) -> bytes:
+    """Return what ``sql/postgres/api/<name>.sql`` says; ``%(name)s`` stands for a value."""
+    return read_query(POSTGRES_SQL / "api" / f"{name}.sql").encode()
+
+
+class Database:
+    """Two pools of connections. A query that takes longer than ``api.statement_timeout`` is cancelled by the server."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make the pools; they connect in :meth:`open`. Raises UserError where a password is missing."""
+        self._market = _pool(settings, "reader", settings.api.connections, read_only=True)
+        self._own = _pool(settings, "api", _OWN_CONNECTIONS, read_only=False)
+
+    async def open(self) -> None:
+        """Begin to connect; does not wait for it."""
+        await self._market.open(wait=False)
+        await self._own.open(wait=False)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._market.close()
+        await self._own.close()
+
+    async def fetch(self, query: str, **values: Any) -> list[Row]:
+        """Run a query on the market; return its rows by column name.
+
+        Raises psycopg.errors.QueryCanceled where it takes too long, psycopg.OperationalError where PostgreSQL is away.
+        """
+        return await self._read(self._market, query, values)
+
+    async def fetch_own(self, query: str, **values: Any) -> list[Row]:
+        """Run a query on what is the API's own; else as :meth:`fetch`."""
+        return await self._read(self._own, query, values)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Give a connection as the role api, in a transaction that ends with the block."""
+        async with self._own.connection() as connection, connection.transaction():
+            yield connection
+
+    async def _read(self, pool: AsyncConnectionPool[Connection], query: str, values: Row) -> list[Row]:
+        try:
+            async with pool.connection() as connection:
+                return await run(connection, query, **values)
+        except (psycopg.errors.QueryCanceled, PoolTimeout):
+            raise
+        except psycopg.OperationalError:
+            pass
+        # The server has ended connections (a restart, an administrator): a read may be tried again, on new ones.
+        await pool.check()
+        async with pool.connection() as connection:
+            return await run(connection, query, **values)
+
+    def in_use(self) -> int:
+        """Return how many connections to the market are in use."""
+        stats = self._market.get_stats()
+        return stats.get("pool_size", 0) - stats.get("pool_available", 0)
+
+
+async def run(connection: Connection, query: str, **values: Any) -> list[Row]:
+    """Run a query on ``connection``; return its rows by column name."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(statement(query), values)
+    return await cursor.fetchall() if cursor.description else []
+
+
+def _pool(settings: Settings, role: Role, size: int, *, read_only: bool) -> AsyncConnectionPool[Connection]:
+    login = endpoints.postgres(settings, role)
+    timeout = round(settings.api.statement_timeout / timedelta(milliseconds=1))
+    options = {"statement_timeout": timeout, "timezone": "UTC", "default_transaction_read_only": read_only}
+    return AsyncConnectionPool(
+        kwargs={
+            "host": login.host,
+            "port": login.port,
+            "dbname": login.database,
+            "user": login.user,
+            "password": login.password,
+            "connect_timeout": 5,
+            "application_name": "tidemark api",
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+            **login.tls,
+            "autocommit": True,
+            "row_factory": dict_row,
+            # Planned anew with the values at hand: they tell which partitions can be left out, and which filters are off.
+            "prepare_threshold": None,
+        },
+        min_size=1,
+        max_size=size,
+        timeout=_WAIT,
+        open=False,
+        name=role,
+    )

@@ -1,0 +1,48 @@
+"""What Prometheus is told of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class Metrics:
+    """The metrics of one app, in a registry of its own, so that a process can have several."""
+
+    def __init__(self, connections: Callable[[], int]) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.requests = Counter(
+            "tidemark_api_requests", "Requests answered.", ["method", "path", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "tidemark_api_request_seconds", "Time to answer.", ["path"], buckets=_BUCKETS, registry=self.registry
+        )
+        self.cached = Counter(
+            "tidemark_api_cache", "Answers by where they came from: hit, joined, miss.", ["result"], registry=self.registry
+        )
+        self.refused = Counter(
+            "tidemark_api_refused", "Requests refused before they were looked at.", ["reason"], registry=self.registry
+        )
+        self.writes = Counter("tidemark_api_writes", "Writes done.", ["what"], registry=self.registry)
+        self.newest = Gauge(
+            "tidemark_api_newest_price_timestamp_seconds", "Event time of the newest price.", registry=self.registry
+        )
+        in_use = Gauge("tidemark_api_connections_in_use", "Connections to PostgreSQL.", registry=self.registry)
+        in_use.set_function(connections)
+
+    def text(self) -> bytes:
+        """Return them in Prometheus' text format."""
+        return generate_latest(self.registry)
