@@ -58,7 +58,7 @@ def new_key() -> tuple[str, str]:
 
 
 def hashed(key: str) -> bytes:
-    """Return what is kept of a key. It is random and long, so that no slow hash is needed (NIST SP 800-63B, 5.1.1.2)."""
+    """Return what is kept of a key. It is too random to be guessed, so that no slow hash is needed."""
     return hashlib.sha256(key.encode()).digest()
 
 

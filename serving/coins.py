@@ -1,4 +1,4 @@
-"""Which coins and pairs there are, and what callers may call them: symbols and names in any case, BTC/USD or BTC-USD."""
+"""Which coins and pairs there are, and what callers may call them."""
 
 from __future__ import annotations
 
@@ -91,6 +91,10 @@ class Coins:
             raise Problem(404, "unknown-coin", f"There is no coin {text[:64]!r}.", hint)
         return found
 
+    async def find(self, text: str) -> str | None:
+        """Return the symbol of what a caller calls a coin, or None."""
+        return (await self._read()).names.get(_plain(text))
+
     async def optional(self, text: str | None) -> str | None:
         """Return the symbol, or None for None; else as :meth:`symbol`."""
         return None if text is None else await self.symbol(text)
@@ -110,9 +114,12 @@ class Coins:
         return pair
 
     async def all(self) -> list[Coin]:
-        """Return every coin that is configured or usual, by symbol."""
-        coins = (await self._read()).coins.values()
-        return sorted((c for c in coins if c.created_at or c.symbol in self._usual), key=lambda coin: coin.symbol)
+        """Return every coin that is usual or configured, by symbol; what was just configured included."""
+        known_ones = (await self._read()).coins
+        shown = {symbol: known_ones.get(symbol, Coin(symbol, symbol)) for symbol in self._usual}
+        for row in await self._database.fetch("crypto_config"):
+            shown[row["symbol"]] = Coin(**row)
+        return [shown[symbol] for symbol in sorted(shown)]
 
     async def name(self, symbol: str) -> str:
         """Return the name of a coin, or its symbol where it has none."""

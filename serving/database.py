@@ -1,11 +1,11 @@
-"""PostgreSQL as the API sees it: the market as the reader, what is the API's own as the role api; one query per file."""
+"""PostgreSQL: the market as the role reader, what is the API's own as the role api; one query per file."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -25,10 +25,10 @@ _WAIT = 2.0  # seconds that a request waits for a free connection
 _OWN_CONNECTIONS = 2  # keys are looked up and writes noted: short, and rare
 
 
-@lru_cache(maxsize=None)
+@cache
 def statement(name: str) -> bytes:
-    """Return what ``sql/postgres/api/<name>.sql`` says; ``%(name)s`` stands for a value."""
-    return read_query(POSTGRES_SQL / "api" / f"{name}.sql").encode()
+    """Return what a file of ``sql/postgres`` says, of its folder api where no other is named."""
+    return read_query(POSTGRES_SQL / (f"{name}.sql" if "/" in name else f"api/{name}.sql")).encode()
 
 
 class Database:
@@ -109,7 +109,7 @@ def _pool(settings: Settings, role: Role, size: int, *, read_only: bool) -> Asyn
             **login.tls,
             "autocommit": True,
             "row_factory": dict_row,
-            # Planned anew with the values at hand: they tell which partitions can be left out, and which filters are off.
+            # Planned anew with the values at hand, which tell what partitions and what filters can be left out.
             "prepare_threshold": None,
         },
         min_size=1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
+from typing import Any
 
 import structlog
 from limits import RateLimitItem, parse
@@ -55,7 +56,7 @@ class Limits:
 
 
 def _redis(url: str) -> RedisStorage:
-    times = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+    times: dict[str, Any] = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
     return RedisStorage(f"async+{url}", implementation="redispy", wrap_exceptions=True, **times)
 
 

@@ -31,7 +31,10 @@ class Metrics:
             "tidemark_api_request_seconds", "Time to answer.", ["path"], buckets=_BUCKETS, registry=self.registry
         )
         self.cached = Counter(
-            "tidemark_api_cache", "Answers by where they came from: hit, joined, miss.", ["result"], registry=self.registry
+            "tidemark_api_cache",
+            "Answers by where they came from: hit, joined, miss.",
+            ["result"],
+            registry=self.registry,
         )
         self.refused = Counter(
             "tidemark_api_refused", "Requests refused before they were looked at.", ["reason"], registry=self.registry

@@ -169,7 +169,8 @@ class Guard:
             message = await receive()
             if message["type"] != "http.request":
                 return body
-            body += message.get("body", b"")
+            part: bytes = message.get("body", b"")
+            body += part
             if len(body) > most:
                 raise problem
             if not message.get("more_body", False):

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,13 +24,13 @@ CursorText = Annotated[
 ]
 
 
-class Query(BaseModel):
+class Words(BaseModel):
     """Words of a query; one that is not known is an error, not a silence."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Paged(Query):
+class Paged(Words):
     """The page that is asked for."""
 
     limit: Limit = PAGE
@@ -47,23 +47,25 @@ def decode(text: str, types: Sequence[type]) -> list[Any]:
     try:
         key = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
         if not isinstance(key, list) or len(key) != len(types):
-            raise _wrong()
+            raise wrong_cursor()
         return [_value(value, kind) for value, kind in zip(key, types, strict=True)]
     except (binascii.Error, ValueError, OverflowError):
-        raise _wrong() from None
+        raise wrong_cursor() from None
 
 
 def _value(value: Any, kind: type) -> Any:
     if kind is datetime and isinstance(value, str):
         return datetime.fromisoformat(value).astimezone(timezone.utc)
-    if type(value) is not kind or (kind is str and "\0" in value):
-        raise _wrong()
-    if kind is int and not -(2**63) <= value < 2**63:
-        raise _wrong()
+    fits = type(value) is kind and (
+        (isinstance(value, str) and "\0" not in value) or (isinstance(value, int) and -(2**63) <= value < 2**63)
+    )
+    if not fits:
+        raise wrong_cursor()
     return value
 
 
-def _wrong() -> Problem:
+def wrong_cursor() -> Problem:
+    """Return the problem of a cursor that is none, or not one of this range."""
     return Problem(
         422,
         "wrong-cursor",
@@ -72,12 +74,12 @@ def _wrong() -> Problem:
     )
 
 
-def link(path: str, range_: Range | None, query: Query, key: Sequence[Any], **fixed: Any) -> str:
+def link(path: str, range_: Range | None, words: Words, key: Sequence[Any], **fixed: Any) -> str:
     """Return the address of the next page: the same question with a range that does not move on, after ``key``."""
-    words = query.model_dump(exclude_none=True, exclude={"periode", "date_debut", "date_fin", "cursor"}) | fixed
+    given = words.model_dump(exclude_none=True, exclude={"periode", "date_debut", "date_fin", "cursor"}) | fixed
     if range_:
-        words |= {"date_debut": _text(range_.start), "date_fin": _text(range_.end)}
-    return f"{path}?{urlencode({**words, 'cursor': encode(key)})}"
+        given |= {"date_debut": _text(range_.start), "date_fin": _text(range_.end)}
+    return f"{quote(path)}?{urlencode({**given, 'cursor': encode(key)})}"
 
 
 def _text(moment: datetime) -> str:

@@ -46,7 +46,9 @@ class ErrorOfAValue(BaseModel):
 class ProblemDetails(BaseModel):
     """What went wrong (RFC 9457)."""
 
-    type: str = Field(description="A stable name of the kind of problem", examples=["urn:tidemark:problem:unknown-coin"])
+    type: str = Field(
+        description="A stable name of the kind of problem", examples=["urn:tidemark:problem:unknown-coin"]
+    )
     title: str = Field(examples=[_TITLES[404]])
     status: int = Field(examples=[404])
     detail: str = Field(description="What was wrong, in one sentence", examples=["There is no coin 'bitcion'."])
@@ -55,7 +57,7 @@ class ProblemDetails(BaseModel):
     request_id: str | None = Field(default=None, description="By which the log knows this request")
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - as RFC 9457 calls it
     """Ends a request with a problem: ``kind`` is its stable name, ``detail`` one sentence, ``hint`` what to do."""
 
     def __init__(

@@ -13,6 +13,7 @@ from serving.problems import Problem
 
 MOST_POINTS = 10_000  # of an answer
 PERIODS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+RAW = "raw"  # what was stored itself
 Period = Literal["1h", "24h", "7d", "30d"]
 
 # Of most series several sources have a point for the same time.
@@ -122,15 +123,15 @@ class Resolution:
 def fit(range_: Range, known: list[Resolution], wanted: str | None) -> Resolution:
     """Return the resolution named ``wanted``, else the finest of ``known`` (finest first) that fits the range.
 
-    Where none does, it is the coarsest: pages limit an answer then. Raises Problem for one that there is not, and for one
-    that would give more than 10,000 points.
+    Where none does, it is the coarsest: pages limit an answer then, as they do where what was stored itself is wanted.
+    Raises Problem for one that there is not, and for one that would give more than 10,000 points.
     """
     names = ", ".join(one.name for one in known)
     if wanted is None:
         return next((one for one in known if one.points(range_) <= MOST_POINTS), known[-1])
     for one in known:
         if one.name == wanted:
-            if one is not known[-1] and one.points(range_) > MOST_POINTS:
+            if one.name != RAW and one is not known[-1] and one.points(range_) > MOST_POINTS:
                 raise Problem(
                     422,
                     "too-many-points",

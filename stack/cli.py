@@ -21,6 +21,7 @@ from rich.table import Table
 from demo import cli as demo_cli
 from flink_jobs import cli as jobs_cli
 from producers import cli as producers_cli
+from serving import cli as serving_cli
 from stack import alert_rules, dead_letters, quality
 from tidemark.endpoints import Role
 from tidemark.errors import UserError
@@ -38,6 +39,7 @@ producers_cli.backfill.command("gaps")(quality.backfill_gaps)
 app.command(rich_help_panel="Queries")(quality.quality)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(alert_rules.app, name="alerts")
+app.add_typer(serving_cli.app, name="api", rich_help_panel="Serving")
 jobs_cli.register(app)
 demo_cli.register(app)
 

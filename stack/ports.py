@@ -32,7 +32,7 @@ def choose(settings: Settings) -> Ports:
         else:
             port = usual
             while not all(is_free(p) and p not in used for p in range(port, port + span)):
-                port = _any_free()
+                port = any_free()
         used.update(range(port, port + span))
         chosen[name] = port
     return Ports(**chosen)
@@ -61,7 +61,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _any_free() -> int:
+def any_free() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -26,6 +26,7 @@ CREATE TABLE serving.crypto_config (
     created_at timestamptz(3) NOT NULL DEFAULT now(),
     updated_at timestamptz(3) NOT NULL DEFAULT now()
 );
+CREATE UNIQUE INDEX crypto_config_by_name ON serving.crypto_config (lower(name));
 GRANT SELECT ON serving.crypto_config TO tidemark_reader;
 GRANT SELECT, INSERT, UPDATE ON serving.crypto_config TO tidemark_api;
 
