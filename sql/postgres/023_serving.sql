@@ -54,3 +54,6 @@ CREATE TABLE serving.audit_log (
     detail jsonb NOT NULL
 );
 GRANT SELECT, INSERT ON serving.audit_log TO tidemark_api;
+
+-- For all series of a range of time; the key is for one.
+CREATE INDEX macro_data_by_time ON macro_data (event_time);

@@ -21,7 +21,7 @@ API = "/api/v1"
 
 
 def get(api: TestClient, path: str, **words: Any) -> Any:
-    answer = api.get(path, params=words)
+    answer = api.get(path, params=words or None)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

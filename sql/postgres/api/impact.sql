@@ -1,13 +1,14 @@
 -- Impact of news
 -- Question: What did the market do around each article?
 -- Grain:    one row per article, coin, venue, pair and horizon, newest first; after the whole key on the way back
+-- LIMIT 1, which changes nothing of what is found, keeps the articles from being read whole for a hash join.
 SELECT
     found.*,
-    article_data.title,
-    article_data.url,
-    article_data.website,
-    article_data.sentiment_score,
-    article_data.sentiment_label
+    about.title,
+    about.url,
+    about.website,
+    about.sentiment_score,
+    about.sentiment_label
 FROM (
     SELECT
         news_time AS timestamp,
@@ -42,7 +43,13 @@ FROM (
     ORDER BY news_time DESC, symbol DESC, article_id DESC, pair DESC, source DESC, horizon_seconds DESC
     LIMIT %(rows)s
 ) AS found
-LEFT JOIN article_data ON found.article_id = article_data.id
+LEFT JOIN LATERAL (
+    SELECT article_data.*
+    FROM article_data
+    WHERE article_data.id = found.article_id
+    ORDER BY article_data.id
+    LIMIT 1
+) AS about ON TRUE
 ORDER BY
     found.timestamp DESC,
     found.crypto_symbol DESC,
