@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -16,12 +16,10 @@ from serving.access import allowed
 from serving.answers import REFUSALS
 from serving.health import KafkaCheck
 from serving.middleware import Envelope, Guard
-from serving.routes import configuration, markets, news, operation, prices, signals
+from serving.routes import PREFIX, VERSION, configuration, markets, news, operation, prices, signals
 from serving.services import Clocks
 from tidemark.settings import Settings
 
-VERSION = "1"
-PREFIX = f"/api/v{VERSION}"
 _ABOUT = """
 What moved the crypto market, did the news do it, and can the data be trusted?
 
@@ -73,11 +71,9 @@ def create_app(settings: Settings, *, clocks: Clocks | None = None, kafka_check:
     )
     app.state.services = made
     problems.register(app)
-    rest = APIRouter(prefix=PREFIX, dependencies=[Depends(allowed("read"))], responses=REFUSALS)
     for module in (prices, markets, news, signals, configuration):
-        rest.include_router(module.router)
-    rest.include_router(operation.log_router)
-    app.include_router(rest)
+        app.include_router(module.router, dependencies=[Depends(allowed("read"))], responses=REFUSALS)
+    app.include_router(operation.log_router, responses=REFUSALS)
     app.include_router(operation.router)
     pages_of_docs.register(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # as FastAPI's documentation has it

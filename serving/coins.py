@@ -126,9 +126,16 @@ class Coins:
         found = (await self._read()).coins.get(symbol)
         return found.name if found else symbol
 
-    async def pairs(self, *, now: bool = False) -> list[Pair]:
-        """Return the pairs of today and yesterday; ``now``: as they are at this moment."""
-        return await self._pairs(self._clock()) if now else (await self._read()).pairs
+    async def pairs(self) -> list[Pair]:
+        """Return the pairs of today and yesterday."""
+        return (await self._read()).pairs
+
+    async def newest(self) -> datetime | None:
+        """Return the event time of the newest price of today and yesterday, by whomever; not an earlier finding."""
+        since = floor(self._clock(), _DAY) - _DAY
+        found = [pair.newest for pair in await self._pairs(self._clock())]
+        found += [row["newest"] for row in await self._database.fetch("coins", since=since)]
+        return max(found, default=None)
 
     def forget(self) -> None:
         """Read everything anew the next time."""

@@ -38,6 +38,7 @@ class Database:
         """Make the pools; they connect in :meth:`open`. Raises UserError where a password is missing."""
         self._market = _pool(settings, "reader", settings.api.connections, read_only=True)
         self._own = _pool(settings, "api", _OWN_CONNECTIONS, read_only=False)
+        self.running = 0  # queries on the market, those that wait for a connection included
 
     async def open(self) -> None:
         """Begin to connect; does not wait for it."""
@@ -54,7 +55,11 @@ class Database:
 
         Raises psycopg.errors.QueryCanceled where it takes too long, psycopg.OperationalError where PostgreSQL is away.
         """
-        return await self._read(self._market, query, values)
+        self.running += 1
+        try:
+            return await self._read(self._market, query, values)
+        finally:
+            self.running -= 1
 
     async def fetch_own(self, query: str, **values: Any) -> list[Row]:
         """Run a query on what is the API's own; else as :meth:`fetch`."""
@@ -78,11 +83,6 @@ class Database:
         await pool.check()
         async with pool.connection() as connection:
             return await run(connection, query, **values)
-
-    def in_use(self) -> int:
-        """Return how many connections to the market are in use."""
-        stats = self._market.get_stats()
-        return stats.get("pool_size", 0) - stats.get("pool_available", 0)
 
 
 async def run(connection: Connection, query: str, **values: Any) -> list[Row]:

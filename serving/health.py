@@ -76,11 +76,10 @@ class Health:
 
     async def _database(self) -> tuple[str, str, datetime | None]:
         try:
-            pairs = await self._coins.pairs(now=True)
+            newest = await self._coins.newest()
         except psycopg.Error as error:
             log.warning("PostgreSQL does not answer", error=type(error).__name__)
             return "does not answer", "unknown", None
-        newest = max((pair.newest for pair in pairs), default=None)
         if newest is None:
             return "ok", "there is no price of today or yesterday", None
         self._metrics.newest.set(newest.timestamp())

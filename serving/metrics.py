@@ -20,7 +20,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 class Metrics:
     """The metrics of one app, in a registry of its own, so that a process can have several."""
 
-    def __init__(self, connections: Callable[[], int]) -> None:
+    def __init__(self, running: Callable[[], int]) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -43,8 +43,8 @@ class Metrics:
         self.newest = Gauge(
             "tidemark_api_newest_price_timestamp_seconds", "Event time of the newest price.", registry=self.registry
         )
-        in_use = Gauge("tidemark_api_connections_in_use", "Connections to PostgreSQL.", registry=self.registry)
-        in_use.set_function(connections)
+        queries = Gauge("tidemark_api_queries_running", "Queries that run or wait.", registry=self.registry)
+        queries.set_function(running)
 
     def text(self) -> bytes:
         """Return them in Prometheus' text format."""

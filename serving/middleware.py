@@ -16,7 +16,7 @@ from serving.audit import Audit
 from serving.auth import Auth, is_loopback
 from serving.limits import Limits
 from serving.metrics import Metrics
-from serving.problems import Problem, unexpected
+from serving.problems import Problem, of_error
 from tidemark.settings import Api
 
 log = structlog.get_logger(__name__)
@@ -81,13 +81,13 @@ class Envelope:
         try:
             await self._app(scope, receive, finish)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log the reason
-            problem = unexpected(error)
+            problem = of_error(error)
             if status == 0:
                 await problem.response(request_id)(scope, receive, finish)
         finally:
             seconds = time.perf_counter() - began
             route = scope.get("route")
-            path = getattr(route, "path_format", None) or getattr(route, "path", None) or "other"
+            path = getattr(route, "path_format", "other")
             self._metrics.requests.labels(scope["method"] if status != 405 else "other", path, status).inc()
             self._metrics.seconds.labels(path).observe(seconds)
             caller = scope["state"].get("caller")

@@ -105,34 +105,29 @@ def busy(detail: str, hint: str) -> Problem:
 def register(app: FastAPI) -> None:
     """Let every error of ``app`` be answered with a problem."""
 
-    def answer(request: Request, problem: Problem) -> Response:
+    async def answer(request: Request, error: Exception) -> Response:
+        if isinstance(error, RequestValidationError):
+            problem = _of_values(error)
+        elif isinstance(error, HTTPException):
+            problem = _of_http(request, error)
+        else:
+            problem = of_error(error)
         return problem.response(getattr(request.state, "request_id", None))
 
-    async def of_problem(request: Request, error: Exception) -> Response:
-        return answer(request, error if isinstance(error, Problem) else _unexpected())
-
-    async def of_values(request: Request, error: Exception) -> Response:
-        return answer(request, _of_values(error) if isinstance(error, RequestValidationError) else _unexpected())
-
-    async def of_http(request: Request, error: Exception) -> Response:
-        return answer(request, _of_http(request, error) if isinstance(error, HTTPException) else _unexpected())
-
-    async def of_database(request: Request, error: Exception) -> Response:
-        return answer(request, _of_database(error))
-
-    app.add_exception_handler(Problem, of_problem)
-    app.add_exception_handler(RequestValidationError, of_values)
-    app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(psycopg.Error, of_database)
+    for kind in (Problem, RequestValidationError, HTTPException, psycopg.Error):
+        app.add_exception_handler(kind, answer)
 
 
-def unexpected(error: Exception) -> Problem:
-    """Log an error that nobody thought of; return what is said of it, which is nothing that it says."""
+def of_error(error: Exception) -> Problem:
+    """Return the problem of any error. One that nobody thought of is logged; the caller is told nothing that it says."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return busy("The query took too long and was given up.", "Choose a shorter range or a coarser resolution.")
+    if isinstance(error, psycopg.OperationalError):
+        log.warning("PostgreSQL does not answer", error=type(error).__name__)
+        return busy("The database does not answer.", "Try again in a moment.")
     log.error("request failed", exc_info=error)
-    return _unexpected()
-
-
-def _unexpected() -> Problem:
     return Problem(500, "unexpected", "The request failed for a reason that is not yours.", "The log has the reason.")
 
 
@@ -157,13 +152,6 @@ def _of_http(request: Request, error: HTTPException) -> Problem:
     if error.status_code == 405:
         detail = f"{request.method} is not possible here."
         return Problem(405, "unknown-method", detail, f"Possible: {headers.get('allow', 'GET')}.", headers=headers)
+    if error.status_code == 400:
+        return Problem(400, "unreadable", "The body is no JSON that could be read.")
     return Problem(error.status_code, "refused", str(error.detail), headers=headers)
-
-
-def _of_database(error: Exception) -> Problem:
-    if isinstance(error, psycopg.errors.QueryCanceled):
-        return busy("The query took too long and was given up.", "Choose a shorter range or a coarser resolution.")
-    if isinstance(error, psycopg.OperationalError):
-        log.warning("PostgreSQL does not answer", error=type(error).__name__)
-        return busy("The database does not answer.", "Try again in a moment.")
-    return unexpected(error)

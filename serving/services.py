@@ -58,7 +58,7 @@ def make(settings: Settings, clocks: Clocks, kafka_check: KafkaCheck | None) -> 
     """Put them together. Raises UserError where a password is missing."""
     api = settings.api
     database = Database(settings)
-    metrics = Metrics(database.in_use)
+    metrics = Metrics(lambda: database.running)
     coins = Coins(database, clocks.now, settings.coingecko.coins)
     store = cache.store(api.redis.get_secret_value() if api.redis else None, clocks.monotonic)
     check = kafka_check or (lambda: kafka_answers(settings))

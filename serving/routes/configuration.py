@@ -20,6 +20,7 @@ from serving.database import run
 from serving.models import CryptoConfig, CryptoConfigs, NewCryptoConfig, Visualization
 from serving.pages import PAGE
 from serving.problems import Problem, ProblemDetails
+from serving.routes import PREFIX
 from serving.routes.markets import TICKERS, candles_of
 from serving.routes.news import sentiment_of
 from serving.routes.prices import RESOLUTIONS
@@ -27,7 +28,7 @@ from serving.services import Services, of
 from serving.times import MOST_POINTS, PERIODS, Range, fit
 from stack.alert_rules import EVERY, TYPES
 
-router = APIRouter(tags=["configuration"])
+router = APIRouter(prefix=PREFIX, tags=["configuration"])
 
 _SECOND = timedelta(seconds=1)
 _REFUSALS: dict[int | str, dict[str, Any]] = {

@@ -11,13 +11,14 @@ from starlette.responses import Response
 from serving.answers import UNKNOWN, key, listing
 from serving.coins import PairPath
 from serving.models import Candle, PairPage, PairSeries, Ticker, Trade, Volume
+from serving.routes import PREFIX
 from serving.routes.words import Series, Sourced
 from serving.services import Services, of
 from serving.times import RAW, Resolution, fit, floor
 from tidemark.durations import format_duration
 from tidemark.settings import Settings
 
-router = APIRouter(tags=["markets"], responses=UNKNOWN)
+router = APIRouter(prefix=PREFIX, tags=["markets"], responses=UNKNOWN)
 
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)

@@ -23,13 +23,14 @@ from serving.models import (
     SentimentPoint,
 )
 from serving.pages import Words
+from serving.routes import PREFIX
 from serving.routes.markets import not_rolled_up
 from serving.routes.words import CoinWord, PairWord, Ranged
 from serving.services import of
 from serving.times import RAW, Resolution, fit
 from tidemark.settings import Settings
 
-router = APIRouter(tags=["news"], responses=UNKNOWN)
+router = APIRouter(prefix=PREFIX, tags=["news"], responses=UNKNOWN)
 
 _HOUR = timedelta(hours=1)
 _YEAR = timedelta(days=365)

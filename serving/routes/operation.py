@@ -13,10 +13,11 @@ from serving.access import allowed
 from serving.answers import conditional, tagged
 from serving.models import Liveness, Page, Readiness, Write
 from serving.pages import Paged
+from serving.routes import PREFIX
 from serving.services import of
 
 router = APIRouter(tags=["operation"])
-log_router = APIRouter(tags=["operation"])
+log_router = APIRouter(prefix=PREFIX, tags=["operation"])
 
 _UNREADY: dict[int | str, dict[str, Any]] = {503: {"model": Readiness, "description": "Something is not well"}}
 _BEYOND = 2**63 - 1  # every id

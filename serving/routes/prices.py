@@ -13,11 +13,12 @@ from serving.answers import UNKNOWN, answer, key, listing
 from serving.coins import CoinPath
 from serving.models import CoinSeries, LatestPrice, PricePoint
 from serving.problems import Problem
+from serving.routes import PREFIX
 from serving.routes.words import Series
 from serving.services import Services, of
 from serving.times import RAW, Resolution, fit
 
-router = APIRouter(tags=["prices"], responses=UNKNOWN)
+router = APIRouter(prefix=PREFIX, tags=["prices"], responses=UNKNOWN)
 
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)

@@ -14,11 +14,12 @@ from serving.answers import UNKNOWN, answer, key, listing
 from serving.coins import CoinPath, pair_of
 from serving.models import Alert, CoinPage, Prediction, Predictions, Quality, RangedPage, Ranking
 from serving.pages import PAGE, Words
+from serving.routes import PREFIX
 from serving.routes.words import CoinWord, Kind, PairWord, Ranged, Source
 from serving.services import of
 from serving.times import End, PeriodWord, Start, choose
 
-router = APIRouter(tags=["signals"], responses=UNKNOWN)
+router = APIRouter(prefix=PREFIX, tags=["signals"], responses=UNKNOWN)
 
 _SECOND = timedelta(seconds=1)
 _RECENTLY = timedelta(days=2)  # longer than the longest time that models are scored over

@@ -47,7 +47,8 @@ class Api:
     def __init__(self, made: Database, stack: ExitStack) -> None:
         self.database = made
         self._stack = stack
-        self.app: FastAPI  # the last one
+        self.app: FastAPI  # the last one …
+        self.entered: TestClient  # … and its first caller
 
     def settings(self, **api: Any) -> Settings:
         """Return the settings of an app: the usual ones, but for those given."""
@@ -60,7 +61,6 @@ class Api:
         clock: Clock | None = None,
         *,
         address: tuple[str, int] = LOOPBACK,
-        base_url: str = "http://127.0.0.1",
         key: str | None = None,
         **api: Any,
     ) -> TestClient:
@@ -68,14 +68,20 @@ class Api:
         self.app = create_app(
             self.settings(**api), clocks=(clock or Clock()).clocks, kafka_check=lambda: None
         )
-        return self._stack.enter_context(self.caller(address=address, base_url=base_url, key=key))
+        self.entered = self._stack.enter_context(self._client(address, key))
+        return self.entered
 
-    def caller(
-        self, *, address: tuple[str, int] = LOOPBACK, base_url: str = "http://127.0.0.1", key: str | None = None
-    ) -> TestClient:
-        """Return another caller of the last app, which must have been entered."""
+    def caller(self, *, address: tuple[str, int] = LOOPBACK, key: str | None = None) -> TestClient:
+        """Return another caller of the last app."""
+        made = self._client(address, key)
+        made.portal = self.entered.portal  # all requests to an app run in one event loop
+        return made
+
+    def _client(self, address: tuple[str, int], key: str | None) -> TestClient:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return TestClient(self.app, base_url=base_url, client=address, headers=headers, raise_server_exceptions=False)
+        return TestClient(
+            self.app, base_url="http://127.0.0.1", client=address, headers=headers, raise_server_exceptions=False
+        )
 
     def key(self, *scopes: str, expires_at: datetime | None = None) -> str:
         """Return a new key."""
