@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from serving import pages_of_docs, problems, services
+from serving import models, pages_of_docs, problems, services
 from serving.access import allowed
 from serving.answers import REFUSALS
 from serving.health import KafkaCheck
@@ -81,7 +81,10 @@ def create_app(settings: Settings, *, clocks: Clocks | None = None, kafka_check:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document, with the ways to say who one is: for reading on this machine, none is needed."""
+    """Return the OpenAPI document: FastAPI's, and what it does not know.
+
+    That is how callers say who they are, that problems have a media type of their own, and what a page of rows is.
+    """
     if app.openapi_schema is None:
         found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         found["components"]["securitySchemes"] = {
@@ -92,7 +95,15 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         for path, methods in found["paths"].items():
             for method, operation_ in methods.items():
                 if path.startswith(PREFIX):
+                    # On this machine, reading needs none.
                     free = method == "get" and not path.endswith("/audit/")
                     operation_["security"] = [*([{}] if free else []), *needed]
+                for answer in operation_["responses"].values():
+                    media = answer.get("content", {})
+                    if media.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/ProblemDetails"):
+                        answer["content"] = {problems.MEDIA_TYPE: media["application/json"]}
+        for name, schema in found["components"]["schemas"].items():
+            if "_" in name:  # a page of rows, which pydantic gives no text
+                schema.setdefault("description", getattr(models, name.partition("_")[0]).__doc__)
         app.openapi_schema = found
     return app.openapi_schema

@@ -32,6 +32,7 @@ router = APIRouter(prefix=PREFIX, tags=["configuration"])
 
 _SECOND = timedelta(seconds=1)
 _REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ProblemDetails, "description": "No JSON"},
     409: {"model": ProblemDetails, "description": "Another coin is called so"},
     413: {"model": ProblemDetails, "description": "Too long a body"},
 }
