@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -62,6 +63,7 @@ def hashed(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
+@lru_cache(maxsize=4096)
 def is_loopback(address: str | None) -> bool:
     """Return whether an address, or `localhost`, is this machine's own."""
     if address == "localhost":

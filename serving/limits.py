@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -60,6 +61,7 @@ def _redis(url: str) -> RedisStorage:
     return RedisStorage(f"async+{url}", implementation="redispy", wrap_exceptions=True, **times)
 
 
+@lru_cache(maxsize=4096)
 def network(address: str | None) -> str:
     """Return what counts as one address: of IPv6 a /64, which is what one household has."""
     try:

@@ -43,8 +43,19 @@ class Metrics:
         self.newest = Gauge(
             "tidemark_api_newest_price_timestamp_seconds", "Event time of the newest price.", registry=self.registry
         )
+        self._requests: dict[tuple[str, str, int], Counter] = {}
+        self._seconds: dict[str, Histogram] = {}
         queries = Gauge("tidemark_api_queries_running", "Queries that run or wait.", registry=self.registry)
         queries.set_function(running)
+
+    def answered(self, method: str, path: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        requests = self._requests.get((method, path, status))
+        if requests is None:  # as quick as it gets: this is done with every request
+            requests = self._requests[method, path, status] = self.requests.labels(method, path, status)
+            self._seconds[path] = self.seconds.labels(path)
+        requests.inc()
+        self._seconds[path].observe(seconds)
 
     def text(self) -> bytes:
         """Return them in Prometheus' text format."""

@@ -9,9 +9,9 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.access import demand
 from serving.audit import Audit
 from serving.auth import Auth, is_loopback
 from serving.limits import Limits
@@ -32,17 +32,19 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_HEADERS = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+_ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
 _MOST_PATH = 1024  # bytes
-_OPEN_PATHS = ("/healthz", "/healthz/live", "/healthz/ready")  # a load balancer has no key
+# What takes a key to read, from where one is needed. The rest is the same for everybody: whether it is well, and pages.
+_PROTECTED = ("/api/", "/ws/", "/metrics")
 _UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:]+)(:\d{1,5})?", re.IGNORECASE)
 
@@ -50,9 +52,11 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:]+)(:\d{1,5})?", re.IGNORECASE)
 class Envelope:
     """The outermost: a name for each request, security headers, metrics, one line of log, and no bare error."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, logs_all: bool) -> None:
+        """``logs_all``: reads that went well are logged too."""
         self._app = app
         self._metrics = metrics
+        self._logs_all = logs_all
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -70,12 +74,10 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                headers["X-Request-ID"] = request_id
+                more = [*_HEADERS, (b"x-request-id", request_id.encode())]
                 if scope["scheme"] == "https":
-                    headers["Strict-Transport-Security"] = "max-age=31536000"
+                    more.append(_ONLY_TLS)
+                message["headers"] = [*message["headers"], *more]
             await send(message)
 
         try:
@@ -88,21 +90,24 @@ class Envelope:
             seconds = time.perf_counter() - began
             route = scope.get("route")
             path = getattr(route, "path_format", "other")
-            self._metrics.requests.labels(scope["method"] if status != 405 else "other", path, status).inc()
-            self._metrics.seconds.labels(path).observe(seconds)
-            caller = scope["state"].get("caller")
-            # Never the query or a header: what is in them is the caller's own.
-            say = log.info if status >= 500 or scope["method"] in _UNSAFE else log.debug
-            say(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=round(seconds * 1000, 1),
-                caller=caller.name if caller else "",
-                address=_address(scope),
-                request_id=request_id,
-            )
+            self._metrics.answered(scope["method"] if status != 405 else "other", path, status, seconds)
+            if self._logs_all or status >= 500 or scope["method"] in _UNSAFE:
+                _note(scope, status, seconds)
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    """Log a request; never its query or its headers, since what is in them is the caller's own."""
+    caller = scope["state"].get("caller")
+    log.info(
+        "request",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        ms=round(seconds * 1000, 1),
+        caller=caller.name if caller else "",
+        address=_address(scope),
+        request_id=scope["state"]["request_id"],
+    )
 
 
 class Guard:
@@ -128,10 +133,11 @@ class Guard:
         try:
             self._check(scope, headers)
             await self._limits.address(_address(scope))
-            if scope["path"] not in _OPEN_PATHS:
+            if scope["path"].startswith(_PROTECTED):
                 state["caller"] = caller = await self._auth.caller(headers, _address(scope))
                 if caller.name:
                     await self._limits.key(caller.name)
+                demand(caller, "read")
             if scope["type"] == "http" and scope["method"] in _UNSAFE:
                 body = await self._body(headers, receive)
                 await self._write(scope, body, receive, send)
@@ -195,8 +201,8 @@ class Guard:
             await send(message)
 
         await self._app(scope, again, watch)
-        caller = scope["state"]["caller"]
-        if status >= 400 and caller.name:
+        caller = scope["state"].get("caller")
+        if status >= 400 and caller and caller.name:
             await self._audit.refused(scope, status)
 
     async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:

@@ -119,7 +119,7 @@ def register(app: FastAPI) -> None:
 
 
 def of_error(error: Exception) -> Problem:
-    """Return the problem of any error. One that nobody thought of is logged; the caller is told nothing that it says."""
+    """Return the problem of any error. One that nobody thought of is logged, and the caller told nothing of it."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, psycopg.errors.QueryCanceled):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from serving.answers import UNKNOWN, key, listing
 from serving.coins import PairPath
 from serving.models import Candle, PairPage, PairSeries, Ticker, Trade, Volume
 from serving.routes import PREFIX
-from serving.routes.words import Series, Sourced
+from serving.routes.words import Series, Sourced, documented, read
 from serving.services import Services, of
 from serving.times import RAW, Resolution, fit, floor
 from tidemark.durations import format_duration
@@ -38,8 +38,13 @@ def candles_of(settings: Settings) -> list[Resolution]:
     ]
 
 
-@router.get("/ticker/{pair:path}/historique/", response_model=PairSeries[Ticker], summary="Tickers of a pair")
-async def tickers(request: Request, pair: PairPath, words: Annotated[Series, Query()]) -> Response:
+@router.get(
+    "/ticker/{pair:path}/historique/",
+    response_model=PairSeries[Ticker],
+    summary="Tickers of a pair",
+    openapi_extra=documented(Series),
+)
+async def tickers(request: Request, pair: PairPath, words: Annotated[Series, Depends(read(Series))]) -> Response:
     """The state of a market over time: each ticker, or how the last price moved in each minute or hour."""
     services = of(request)
     name = await services.coins.pair(pair)
@@ -62,8 +67,13 @@ async def tickers(request: Request, pair: PairPath, words: Annotated[Series, Que
     )
 
 
-@router.get("/trade/{pair:path}/historique/", response_model=PairPage[Trade], summary="Trades of a pair")
-async def trades(request: Request, pair: PairPath, words: Annotated[Sourced, Query()]) -> Response:
+@router.get(
+    "/trade/{pair:path}/historique/",
+    response_model=PairPage[Trade],
+    summary="Trades of a pair",
+    openapi_extra=documented(Sourced),
+)
+async def trades(request: Request, pair: PairPath, words: Annotated[Sourced, Depends(read(Sourced))]) -> Response:
     """Every trade."""
     name = await of(request).coins.pair(pair)
     by = key("source", "trade_id", trade_id="after_id")
@@ -71,8 +81,13 @@ async def trades(request: Request, pair: PairPath, words: Annotated[Sourced, Que
     return await listing(request, words, words.range(request), "trades", by, {"pair": name}, values)
 
 
-@router.get("/candles/{pair:path}", response_model=PairSeries[Candle], summary="Candles of a pair")
-async def candles(request: Request, pair: PairPath, words: Annotated[Series, Query()]) -> Response:
+@router.get(
+    "/candles/{pair:path}",
+    response_model=PairSeries[Candle],
+    summary="Candles of a pair",
+    openapi_extra=documented(Series),
+)
+async def candles(request: Request, pair: PairPath, words: Annotated[Series, Depends(read(Series))]) -> Response:
     """Open, high, low, close, VWAP and volume of each minute, five minutes or hour with a trade in it."""
     services = of(request)
     name = await services.coins.pair(pair)
@@ -91,8 +106,13 @@ async def candles(request: Request, pair: PairPath, words: Annotated[Series, Que
     )
 
 
-@router.get("/volume/{pair:path}", response_model=PairPage[Volume], summary="Volumes of a pair by the day")
-async def volumes(request: Request, pair: PairPath, words: Annotated[Sourced, Query()]) -> Response:
+@router.get(
+    "/volume/{pair:path}",
+    response_model=PairPage[Volume],
+    summary="Volumes of a pair by the day",
+    openapi_extra=documented(Sourced),
+)
+async def volumes(request: Request, pair: PairPath, words: Annotated[Sourced, Depends(read(Sourced))]) -> Response:
     """What was traded each day (UTC); without a range, of the last year."""
     name = await of(request).coins.pair(pair)
     values = {"pair": name, "source": words.source}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -25,7 +25,7 @@ from serving.models import (
 from serving.pages import Words
 from serving.routes import PREFIX
 from serving.routes.markets import not_rolled_up
-from serving.routes.words import CoinWord, PairWord, Ranged
+from serving.routes.words import CoinWord, PairWord, Ranged, documented, read
 from serving.services import of
 from serving.times import RAW, Resolution, fit
 from tidemark.settings import Settings
@@ -98,8 +98,15 @@ def sentiment_of(settings: Settings) -> list[Resolution]:
     return [Resolution(RAW, settings.windows.sentiment, 1), Resolution("1h", _HOUR, 1)]
 
 
-@router.get("/sentiment/{crypto}/historique/", response_model=CoinSeries[SentimentPoint], summary="Mood of the news")
-async def sentiment(request: Request, crypto: CoinPath, words: Annotated[SentimentWords, Query()]) -> Response:
+@router.get(
+    "/sentiment/{crypto}/historique/",
+    response_model=CoinSeries[SentimentPoint],
+    summary="Mood of the news",
+    openapi_extra=documented(SentimentWords),
+)
+async def sentiment(
+    request: Request, crypto: CoinPath, words: Annotated[SentimentWords, Depends(read(SentimentWords))]
+) -> Response:
     """In which mood the news wrote about a coin: each window with an article in it, or each hour."""
     services = of(request)
     symbol = await services.coins.symbol(crypto)
@@ -120,24 +127,33 @@ async def sentiment(request: Request, crypto: CoinPath, words: Annotated[Sentime
     )
 
 
-@router.get("/article/historique/", response_model=RangedPage[Article], summary="Articles")
-async def articles(request: Request, words: Annotated[OfAny, Query()]) -> Response:
+@router.get(
+    "/article/historique/", response_model=RangedPage[Article], summary="Articles", openapi_extra=documented(OfAny)
+)
+async def articles(request: Request, words: Annotated[OfAny, Depends(read(OfAny))]) -> Response:
     """What was in the news."""
     symbol = await of(request).coins.optional(words.crypto_symbol)
     values = {"symbol": symbol, "label": words.sentiment_label}
     return await listing(request, words, words.range(request), "articles", _BY_ID, {}, values)
 
 
-@router.get("/articles/{crypto}/", response_model=CoinPage[Article], summary="Articles about a coin")
-async def articles_of(request: Request, crypto: CoinPath, words: Annotated[OfCoin, Query()]) -> Response:
+@router.get(
+    "/articles/{crypto}/",
+    response_model=CoinPage[Article],
+    summary="Articles about a coin",
+    openapi_extra=documented(OfCoin),
+)
+async def articles_of(request: Request, crypto: CoinPath, words: Annotated[OfCoin, Depends(read(OfCoin))]) -> Response:
     """What was in the news about a coin."""
     symbol = await of(request).coins.symbol(crypto)
     values = {"symbol": symbol, "label": words.sentiment_label}
     return await listing(request, words, words.range(request), "articles", _BY_ID, {"crypto_symbol": symbol}, values)
 
 
-@router.get("/impact/", response_model=RangedPage[Impact], summary="What news did")
-async def impact(request: Request, words: Annotated[ImpactWords, Query()]) -> Response:
+@router.get(
+    "/impact/", response_model=RangedPage[Impact], summary="What news did", openapi_extra=documented(ImpactWords)
+)
+async def impact(request: Request, words: Annotated[ImpactWords, Depends(read(ImpactWords))]) -> Response:
     """What the market did before and after each article, and how unusual that was."""
     values = {
         "symbol": await of(request).coins.optional(words.crypto_symbol),
@@ -149,15 +165,22 @@ async def impact(request: Request, words: Annotated[ImpactWords, Query()]) -> Re
     return await listing(request, words, words.range(request), "impact", _IMPACT, {}, values)
 
 
-@router.get("/market-sentiment/", response_model=RangedPage[MarketSentiment], summary="Mood of the market")
-async def market_sentiment(request: Request, words: Annotated[Ranged, Query()]) -> Response:
+@router.get(
+    "/market-sentiment/",
+    response_model=RangedPage[MarketSentiment],
+    summary="Mood of the market",
+    openapi_extra=documented(Ranged),
+)
+async def market_sentiment(request: Request, words: Annotated[Ranged, Depends(read(Ranged))]) -> Response:
     """The Fear & Greed index; without a range, of the last year."""
     range_ = words.range(request, usual=_YEAR)
     return await listing(request, words, range_, "market_sentiment", key("source"), {}, {})
 
 
-@router.get("/macro/", response_model=RangedPage[MacroValue], summary="Economic series")
-async def macro(request: Request, words: Annotated[MacroWords, Query()]) -> Response:
+@router.get(
+    "/macro/", response_model=RangedPage[MacroValue], summary="Economic series", openapi_extra=documented(MacroWords)
+)
+async def macro(request: Request, words: Annotated[MacroWords, Depends(read(MacroWords))]) -> Response:
     """Values of economic series; without a range, of the last year."""
     range_ = words.range(request, usual=_YEAR)
     return await listing(request, words, range_, "macro", key("indicator"), {}, {"indicator": words.indicator})

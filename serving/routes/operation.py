@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from serving import pages
@@ -14,6 +14,7 @@ from serving.answers import conditional, tagged
 from serving.models import Liveness, Page, Readiness, Write
 from serving.pages import Paged
 from serving.routes import PREFIX
+from serving.routes.words import documented, read
 from serving.services import of
 
 router = APIRouter(tags=["operation"])
@@ -42,16 +43,20 @@ async def ready(request: Request) -> Response:
     return Response(tagged(content)[34:], status, _NOT_KEPT, "application/json")
 
 
-@router.get("/metrics", dependencies=[Depends(allowed("read"))], include_in_schema=False)
+@router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
     """For Prometheus."""
     return Response(of(request).metrics.text(), headers=_NOT_KEPT, media_type="text/plain; version=0.0.4")
 
 
 @log_router.get(
-    "/audit/", response_model=Page[Write], dependencies=[Depends(allowed("admin"))], summary="The log of writes"
+    "/audit/",
+    response_model=Page[Write],
+    dependencies=[Depends(allowed("admin"))],
+    summary="The log of writes",
+    openapi_extra=documented(Paged),
 )
-async def audit(request: Request, words: Annotated[Paged, Query()]) -> Response:
+async def audit(request: Request, words: Annotated[Paged, Depends(read(Paged))]) -> Response:
     """Who changed what, and who was refused. Needs the scope `admin`."""
     after = _BEYOND if words.cursor is None else pages.decode(words.cursor, [int])[0]
     found = await of(request).database.fetch_own("audit_log", after_id=after, rows=words.limit + 1)

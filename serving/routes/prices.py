@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from serving.answers import UNKNOWN, answer, key, listing
@@ -14,7 +14,7 @@ from serving.coins import CoinPath
 from serving.models import CoinSeries, LatestPrice, PricePoint
 from serving.problems import Problem
 from serving.routes import PREFIX
-from serving.routes.words import Series
+from serving.routes.words import Series, documented, read
 from serving.services import Services, of
 from serving.times import RAW, Resolution, fit
 
@@ -31,8 +31,13 @@ _SKEW = timedelta(seconds=5)  # by how much the clocks of venues may be ahead of
 _ORDER = ("ticker", "aggregator", "trade")  # of the same moment the last one of these goes before
 
 
-@router.get("/prix/{crypto}/historique/", response_model=CoinSeries[PricePoint], summary="Prices of a coin")
-async def history(request: Request, crypto: CoinPath, words: Annotated[Series, Query()]) -> Response:
+@router.get(
+    "/prix/{crypto}/historique/",
+    response_model=CoinSeries[PricePoint],
+    summary="Prices of a coin",
+    openapi_extra=documented(Series),
+)
+async def history(request: Request, crypto: CoinPath, words: Annotated[Series, Depends(read(Series))]) -> Response:
     """What the aggregators said that a coin was worth in US dollars: each price, or the mean of each hour."""
     symbol = await of(request).coins.symbol(crypto)
     range_ = words.range(request)

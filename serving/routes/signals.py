@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -15,7 +15,7 @@ from serving.coins import CoinPath, pair_of
 from serving.models import Alert, CoinPage, Prediction, Predictions, Quality, RangedPage, Ranking
 from serving.pages import PAGE, Words
 from serving.routes import PREFIX
-from serving.routes.words import CoinWord, Kind, PairWord, Ranged, Source
+from serving.routes.words import CoinWord, Kind, PairWord, Ranged, Source, documented, read
 from serving.services import of
 from serving.times import End, PeriodWord, Start, choose
 
@@ -60,8 +60,15 @@ class QualityWords(Words):
     date_fin: End = None
 
 
-@router.get("/prediction/{symbol}/historique/", response_model=CoinPage[Prediction], summary="Predictions of a coin")
-async def predictions(request: Request, symbol: CoinPath, words: Annotated[PredictionWords, Query()]) -> Response:
+@router.get(
+    "/prediction/{symbol}/historique/",
+    response_model=CoinPage[Prediction],
+    summary="Predictions of a coin",
+    openapi_extra=documented(PredictionWords),
+)
+async def predictions(
+    request: Request, symbol: CoinPath, words: Annotated[PredictionWords, Depends(read(PredictionWords))]
+) -> Response:
     """What each model predicted, and what came."""
     name = await of(request).coins.symbol(symbol)
     by = key("pair", "model_name", "source", model_name="after_model")
@@ -90,8 +97,10 @@ async def last_predictions(request: Request, crypto: CoinPath) -> Response:
     return await answer(request, ("predictions", symbol), _SECOND, make)
 
 
-@router.get("/alert/historique/", response_model=RangedPage[Alert], summary="Alerts")
-async def alerts(request: Request, words: Annotated[AlertWords, Query()]) -> Response:
+@router.get(
+    "/alert/historique/", response_model=RangedPage[Alert], summary="Alerts", openapi_extra=documented(AlertWords)
+)
+async def alerts(request: Request, words: Annotated[AlertWords, Depends(read(AlertWords))]) -> Response:
     """What was worth an alert."""
     values = {
         "symbol": await of(request).coins.optional(words.crypto_symbol),
@@ -104,8 +113,8 @@ async def alerts(request: Request, words: Annotated[AlertWords, Query()]) -> Res
     return await listing(request, words, words.range(request), "alerts", by, {}, values)
 
 
-@router.get("/ranking/", response_model=Ranking, summary="Ranking of the coins")
-async def ranking(request: Request, words: Annotated[RankingWords, Query()]) -> Response:
+@router.get("/ranking/", response_model=Ranking, summary="Ranking of the coins", openapi_extra=documented(RankingWords))
+async def ranking(request: Request, words: Annotated[RankingWords, Depends(read(RankingWords))]) -> Response:
     """The coins by their change in 24 hours, the best first: the newest ranking of each aggregator."""
     services = of(request)
 
@@ -119,8 +128,10 @@ async def ranking(request: Request, words: Annotated[RankingWords, Query()]) -> 
     return await answer(request, ("ranking", words.source, words.limit), _SECOND, make)
 
 
-@router.get("/quality/", response_model=Quality, summary="How good the feeds were")
-async def quality(request: Request, words: Annotated[QualityWords, Query()]) -> Response:
+@router.get(
+    "/quality/", response_model=Quality, summary="How good the feeds were", openapi_extra=documented(QualityWords)
+)
+async def quality(request: Request, words: Annotated[QualityWords, Depends(read(QualityWords))]) -> Response:
     """Counts and delays of each feed in a range of time, and the trades that are still missing."""
     services = of(request)
     now = services.clocks.now()
