@@ -95,7 +95,13 @@ async def run(connection: Connection, query: str, **values: Any) -> list[Row]:
 def _pool(settings: Settings, role: Role, size: int, *, read_only: bool) -> AsyncConnectionPool[Connection]:
     login = endpoints.postgres(settings, role)
     timeout = round(settings.api.statement_timeout / timedelta(milliseconds=1))
-    options = {"statement_timeout": timeout, "timezone": "UTC", "default_transaction_read_only": read_only}
+    # Queries are short: compiling one would take longer than running it.
+    options = {
+        "statement_timeout": timeout,
+        "timezone": "UTC",
+        "default_transaction_read_only": read_only,
+        "jit": "off",
+    }
     return AsyncConnectionPool(
         kwargs={
             "host": login.host,

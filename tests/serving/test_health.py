@@ -93,9 +93,7 @@ def test_a_kafka_that_is_away_makes_it_not_ready(own: Own) -> None:
 
 def test_a_database_that_is_away_is_said_and_the_process_lives(own: Own) -> None:
     made = own()
-    nowhere = load(
-        postgres={"host": "127.0.0.1", "port": closed_port(), "reader_password": "x", "api_password": "x"}
-    )
+    nowhere = load(postgres={"host": "127.0.0.1", "port": closed_port(), "reader_password": "x", "api_password": "x"})
     settings = made.settings().model_copy(update={"postgres": nowhere.postgres})
     app = create_app(settings, clocks=Clock().clocks, kafka_check=lambda: None)
     with TestClient(app, base_url="http://127.0.0.1", client=LOOPBACK) as api:

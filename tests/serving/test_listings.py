@@ -136,7 +136,9 @@ def price_hours(market: Market, start: datetime, end: datetime) -> list[Row]:
 
 
 def moods(market: Market, start: datetime, end: datetime) -> list[Row]:
-    rows = [row for row in between(market["sentiment_data"], "window_start", start, end) if row["crypto_symbol"] == "BTC"]
+    rows = [
+        row for row in between(market["sentiment_data"], "window_start", start, end) if row["crypto_symbol"] == "BTC"
+    ]
     more = [{**row, "lowest_score": row["sentiment_score"], "highest_score": row["sentiment_score"]} for row in rows]
     return listed(more, {"window_start": "timestamp"})
 
@@ -225,7 +227,9 @@ def macro(market: Market, start: datetime, end: datetime) -> list[Row]:
 
 
 def volumes(market: Market, start: datetime, end: datetime) -> list[Row]:
-    return listed(between(market["volume_daily"], "day_start", floor(start, DAY), end), {"day_start": "timestamp"}, "source")
+    return listed(
+        between(market["volume_daily"], "day_start", floor(start, DAY), end), {"day_start": "timestamp"}, "source"
+    )
 
 
 def minutes(market: Market, start: datetime, end: datetime) -> list[Row]:
@@ -267,7 +271,9 @@ LISTINGS: list[tuple[str, str, Oracle, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "period", "oracle", "resolution"), LISTINGS, ids=[f"{p} {t}" for p, t, _, _ in LISTINGS])
+@pytest.mark.parametrize(
+    ("path", "period", "oracle", "resolution"), LISTINGS, ids=[f"{p} {t}" for p, t, _, _ in LISTINGS]
+)
 def test_every_row_of_a_period_comes_once_and_in_order(
     api: TestClient, market: Market, path: str, period: str, oracle: Oracle, resolution: str | None
 ) -> None:
@@ -317,24 +323,49 @@ def test_the_begin_is_in_a_range_and_its_end_is_not(api: TestClient, market: Mar
     assert found[-1]["timestamp"] == first
 
 
-@pytest.mark.parametrize(
-    ("path", "words", "oracle", "keeps"),
-    [
-        ("/trade/BTC-USDT/historique/", {"source": "okx"}, trades, lambda row: row["source"] == "okx"),
-        ("/ticker/BTC-USD/historique/", {"source": "kraken"}, minutes, lambda row: row["source"] == "kraken"),
-        ("/prix/BTC/historique/", {"source": "coinmarketcap"}, prices, lambda r: r["source"] == "coinmarketcap"),
-        ("/article/historique/", {"crypto_symbol": "solana"}, articles, lambda r: "SOL" in r["cryptocurrencies_mentioned"]),
-        ("/article/historique/", {"sentiment_label": "negative"}, articles, lambda r: r["sentiment_label"] == "negative"),
-        ("/alert/historique/", {"alert_type": "spike"}, alerts, lambda row: row["alert_type"] == "spike"),
-        ("/alert/historique/", {"crypto_symbol": "eth", "severity": "critical"}, alerts, lambda r: r["crypto_symbol"] == "ETH" and r["severity"] == "critical"),
-        ("/alert/historique/", {"pair": "XBT/USDT"}, alerts, lambda row: row["pair"] == "BTC/USDT"),
-        ("/alert/historique/", {"min_change": 2.5}, alerts, lambda r: r["change_percent"] is not None and abs(r["change_percent"]) >= 2.5),
-        ("/impact/", {"horizon": 300, "crypto_symbol": "eth"}, impact, lambda r: r["horizon_seconds"] == 300 and r["crypto_symbol"] == "ETH"),
-        ("/impact/", {"min_score": 1.5}, impact, lambda r: r["abnormal_score"] is not None and abs(r["abnormal_score"]) >= 1.5),
-        ("/macro/", {"indicator": "DFF"}, macro, lambda row: row["indicator"] == "DFF"),
-        ("/prediction/BTC/historique/", {"model_name": "last_price", "pair": "BTC-USDT"}, predictions, lambda r: r["model_name"] == "last_price"),
-    ],
-)  # fmt: skip
+FILTERS: list[tuple[str, dict[str, Any], Oracle, Callable[[Row], bool]]] = [
+    ("/trade/BTC-USDT/historique/", {"source": "okx"}, trades, lambda row: row["source"] == "okx"),
+    ("/ticker/BTC-USD/historique/", {"source": "kraken"}, minutes, lambda row: row["source"] == "kraken"),
+    ("/prix/BTC/historique/", {"source": "coinmarketcap"}, prices, lambda row: row["source"] == "coinmarketcap"),
+    (
+        "/article/historique/",
+        {"crypto_symbol": "solana"},
+        articles,
+        lambda row: "SOL" in row["cryptocurrencies_mentioned"],
+    ),
+    (
+        "/article/historique/",
+        {"sentiment_label": "negative"},
+        articles,
+        lambda row: row["sentiment_label"] == "negative",
+    ),
+    ("/alert/historique/", {"alert_type": "spike"}, alerts, lambda row: row["alert_type"] == "spike"),
+    (
+        "/alert/historique/",
+        {"crypto_symbol": "eth", "severity": "critical"},
+        alerts,
+        lambda row: (row["crypto_symbol"], row["severity"]) == ("ETH", "critical"),
+    ),
+    ("/alert/historique/", {"pair": "XBT/USDT"}, alerts, lambda row: row["pair"] == "BTC/USDT"),
+    ("/alert/historique/", {"min_change": 2.5}, alerts, lambda row: abs(row["change_percent"] or 0) >= 2.5),
+    (
+        "/impact/",
+        {"horizon": 300, "crypto_symbol": "eth"},
+        impact,
+        lambda row: (row["horizon_seconds"], row["crypto_symbol"]) == (300, "ETH"),
+    ),
+    ("/impact/", {"min_score": 1.5}, impact, lambda row: abs(row["abnormal_score"] or 0) >= 1.5),
+    ("/macro/", {"indicator": "DFF"}, macro, lambda row: row["indicator"] == "DFF"),
+    (
+        "/prediction/BTC/historique/",
+        {"model_name": "last_price", "pair": "BTC-USDT"},
+        predictions,
+        lambda row: row["model_name"] == "last_price",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "words", "oracle", "keeps"), FILTERS, ids=[f"{p} {w}"[:50] for p, w, _, _ in FILTERS])
 def test_filters_leave_out_what_does_not_match_and_next_keeps_to_them(
     api: TestClient, market: Market, path: str, words: dict[str, Any], oracle: Oracle, keeps: Callable[[Row], bool]
 ) -> None:
@@ -376,7 +407,13 @@ def test_hours_whose_rows_are_gone_come_from_the_rollups(api: TestClient, market
 
 
 def test_the_answer_says_what_range_it_has(api: TestClient) -> None:
-    page = get(api, f"{API}/candles/BTC-USDT", date_debut="2026-03-15T09:58:30Z", date_fin="2026-03-15T10:03:10Z", resolution="5m")
+    page = get(
+        api,
+        f"{API}/candles/BTC-USDT",
+        date_debut="2026-03-15T09:58:30Z",
+        date_fin="2026-03-15T10:03:10Z",
+        resolution="5m",
+    )
     assert (page["date_debut"], page["date_fin"]) == ("2026-03-15T09:55:00Z", "2026-03-15T10:05:00Z")
     assert {row["timestamp"] for row in page["data"]} <= {"2026-03-15T09:55:00Z", "2026-03-15T10:00:00Z"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,6 +15,7 @@ from stack.maintain import maintain
 from tests.serving.conftest import Api
 from tests.serving.market import DAY, HOUR, MINUTE, NOW
 from tests.storage.conftest import Database
+from tidemark.endpoints import Role
 from tidemark.paths import POSTGRES_SQL
 from tidemark.settings import Settings
 
@@ -30,19 +30,20 @@ INSERT INTO candles SELECT 'binance', p, p || '/USDT', '5m', at, at, 1, 1, 1, 1,
 INSERT INTO sentiment_data SELECT p, at, at, 0.5, 'neutral', 1, 1, 'x' FROM rows;
 INSERT INTO ticker_ohlc_hourly SELECT 'kraken', p, p || '/USD', h, 1, 1, 1, 1, 9 FROM hours ON CONFLICT DO NOTHING;
 INSERT INTO sentiment_hourly SELECT p, h, 0.5, 0.5, 0.5, 9 FROM hours ON CONFLICT DO NOTHING;
-INSERT INTO prediction_data SELECT 'binance', p, p || '/USDT', m, at, at, 1, 1, 1, 1, 1, 1, 1, 1, at FROM rows, models;
+INSERT INTO prediction_data SELECT 'binance', p, p || '/USDT', m, at, at, 1, 1, 1, 1, 1, 1, 1, 1, at
+    FROM rows, models;
 INSERT INTO prediction_score SELECT 'binance', p, p || '/USDT', m, '1h', at, at, 1, 1, 1, 1, 1 FROM rows, models;
 INSERT INTO article_data (id, title, url, website, summary, cryptocurrencies_mentioned, sentiment_score,
     sentiment_polarity, sentiment_label, source, event_time, ingest_time)
     SELECT md5(n::text), 't', 'u', 'w', 's', p, 0.5, 0, 'neutral', 'rss', at, at FROM rows;
 INSERT INTO alert_data SELECT md5(n::text), 'spike', p, p || '/USDT', 1, 1, 1, 'info', 'd', at, at FROM rows;
-INSERT INTO news_impact SELECT md5(n::text), p, 'binance', p || '/USDT', at, 60, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 6, 6, 60, 1
-    FROM rows;
+INSERT INTO news_impact
+    SELECT md5(n::text), p, 'binance', p || '/USDT', at, 60, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 6, 6, 60, 1 FROM rows;
 INSERT INTO ranking_24h SELECT 'coingecko', p, p, date_trunc('minute', at), 1, 1, 1 FROM rows ON CONFLICT DO NOTHING;
 INSERT INTO data_quality SELECT 'trades', p, date_trunc('minute', at), 1, 1, 1, 1, 1, 1, 1, 1 FROM rows
     ON CONFLICT DO NOTHING;
-INSERT INTO feed_gaps SELECT 'binance', p || '/USDT', n, n, 1, 0, CASE n % 50 WHEN 0 THEN 'open' ELSE 'closed' END, at, at
-    FROM rows;
+INSERT INTO feed_gaps
+    SELECT 'binance', p || '/USDT', n, n, 1, 0, CASE n % 50 WHEN 0 THEN 'open' ELSE 'closed' END, at, at FROM rows;
 INSERT INTO market_sentiment_data SELECT 'alternative.me', 50, 'Neutral', at FROM rows;
 INSERT INTO macro_data SELECT p || n, 1, h::date, 'daily', h::date FROM hours, generate_series(1, 9) n
     ON CONFLICT DO NOTHING;
@@ -165,7 +166,7 @@ def explain(made: Database, query: str, values: dict[str, Any], options: str = "
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_an_index_serves_it(many: Database, query: str) -> None:
-    rows = {name: count for name, count in many.run("SELECT relname, reltuples FROM pg_class WHERE relkind = 'r'")}
+    rows = dict(many.run("SELECT relname, reltuples FROM pg_class WHERE relkind = 'r'"))
     plan = list(nodes(explain(many, query, QUERIES[query])))
     read = [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"]
     assert [table for table in read if rows[table] > _MANY] == []
@@ -210,10 +211,11 @@ def test_the_api_goes_on_when_the_server_ends_its_connections(own: Callable[...,
     api = made(connections=3)
     assert api.get("/api/v1/macro/").status_code == 200
     for days in range(1, 4):
-        for role in ("reader", "api"):  # each may end its own
+        roles: tuple[Role, ...] = ("reader", "api")  # each may end its own
+        for role in roles:
             made.database.run(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE application_name = 'tidemark api' AND usename = current_user",
-                role=role,  # type: ignore[arg-type]
+                role=role,
             )
         assert api.get(f"/api/v1/macro/?date_debut=2026-01-0{days}").status_code == 200

@@ -96,7 +96,9 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "words", "status", "kind", "text"), REFUSED, ids=[f"{p[:30]} {w}"[:60] for p, w, *_ in REFUSED])
+@pytest.mark.parametrize(
+    ("path", "words", "status", "kind", "text"), REFUSED, ids=[f"{p[:30]} {w}"[:60] for p, w, *_ in REFUSED]
+)
 def test_what_is_wrong_is_said(
     api: TestClient, path: str, words: dict[str, Any], status: int, kind: str, text: str
 ) -> None:

@@ -26,6 +26,7 @@ READ = f"{API}/market-sentiment/"
 CONFIG = f"{API}/config/crypto/"
 SOLANA = {"symbol": "SOL", "name": "Solana"}
 SECRET = "a secret of more than thirty-two letters"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is to be refused without a key
 Own = Callable[..., Api]
 
 
@@ -52,8 +53,8 @@ def test_a_program_on_this_machine_reads_without_a_key_and_writes_nothing(apis: 
     ("api", "address", "headers"),
     [
         ({}, ELSEWHERE, {}),
-        ({"host": "0.0.0.0"}, ELSEWHERE, {}),
-        ({"host": "0.0.0.0"}, ("127.0.0.1", 1), {}),  # may be a proxy that speaks for anybody
+        ({"host": EVERYWHERE}, ELSEWHERE, {}),
+        ({"host": EVERYWHERE}, ("127.0.0.1", 1), {}),  # may be a proxy that speaks for anybody
         ({"keyless_reads": False}, ("127.0.0.1", 1), {}),
         ({}, ("127.0.0.1", 1), {"X-Forwarded-For": "203.0.113.9"}),
         ({}, ("127.0.0.1", 1), {"Forwarded": "for=203.0.113.9"}),
@@ -109,9 +110,8 @@ def test_a_key_can_be_given_in_a_header_of_its_own(apis: Api) -> None:
 def test_what_is_not_the_key_is_refused(apis: Api, spoil: Callable[[str], str]) -> None:
     caller = apis()  # also on this machine, where none at all would do
     key = apis.key("admin")
-    for headers in ({"Authorization": f"Bearer {spoil(key)}"}, {"X-API-Key": spoil(key)}):
-        raw = {name: value.encode() for name, value in headers.items()}
-        assert caller.get(READ, headers=raw).status_code == 401
+    for name, value in ((b"Authorization", f"Bearer {spoil(key)}"), (b"X-API-Key", spoil(key))):
+        assert caller.get(READ, headers={name: value.encode()}).status_code == 401
     assert caller.get(READ, headers={"Authorization": f"Basic {key}"}).status_code == 401
     assert caller.get(READ, headers=bearer(key)).status_code == 200
 
@@ -252,11 +252,15 @@ def test_an_address_is_what_one_household_has() -> None:
     assert network("2001:db8:1:2:3:4:5:6") == network("2001:db8:1:2::9") != network("2001:db8:1:3::9")
     assert network("203.0.113.9") == network("::ffff:203.0.113.9") != network("203.0.113.8")
     assert network(None) == "unknown"
-    assert [is_loopback(one) for one in ("127.0.0.1", "127.8.8.8", "::1", "localhost", "::ffff:127.0.0.1")] == [True] * 5
-    assert [is_loopback(one) for one in ("0.0.0.0", "::", "192.168.1.1", "example.com", "", None)] == [False] * 6
+    assert [is_loopback(one) for one in ("127.0.0.1", "127.8.8.8", "::1", "localhost", "::ffff:127.0.0.1")] == [
+        True
+    ] * 5
+    assert [is_loopback(one) for one in (EVERYWHERE, "::", "192.168.1.1", "example.com", "", None)] == [False] * 6
 
 
-@pytest.mark.parametrize("path", [READ, "/nothing", f"{READ}?x=1", "/docs", "/openapi.json", "/healthz/live", "/metrics"])
+@pytest.mark.parametrize(
+    "path", [READ, "/nothing", f"{READ}?x=1", "/docs", "/openapi.json", "/healthz/live", "/metrics"]
+)
 def test_every_answer_is_harmless_to_a_browser(apis: Api, path: str) -> None:
     headers = apis().get(path).headers
     policy = headers["content-security-policy"]
@@ -276,7 +280,11 @@ def test_the_page_of_the_paths_fetches_nothing_from_elsewhere(apis: Api) -> None
     assert page.headers["content-type"].startswith("text/html")
     assert "://" not in page.text
     assert "<script>" not in page.text
-    for name, kind in (("swagger-ui.css", "text/css"), ("swagger-ui-bundle.js", "text/javascript"), ("start.js", "text/javascript")):
+    for name, kind in (
+        ("swagger-ui.css", "text/css"),
+        ("swagger-ui-bundle.js", "text/javascript"),
+        ("start.js", "text/javascript"),
+    ):
         file = api.get(f"/docs/{name}")
         assert (file.status_code, file.headers["content-type"].partition(";")[0]) == (200, kind)
 
@@ -338,8 +346,8 @@ def test_no_secret_is_in_a_log_an_error_or_a_metric(own: Own) -> None:
         said.append(made.caller().get("/metrics").text)
     said.append(json.dumps(logs, default=str))
     secrets = [key, key[:-1], jwt_token, SECRET, "hunter2"]
-    for role in ("reader", "api"):
-        secrets.append((made.database.settings.data_dir / "secrets" / role).read_text().strip())
+    folder = made.database.settings.data_dir / "secrets"
+    secrets += [(folder / role).read_text().strip() for role in ("reader", "api")]
     assert [secret for secret in secrets if any(secret in text for text in said)] == []
 
 
