@@ -12,6 +12,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tidemark_api') THEN
         RAISE EXCEPTION 'the role tidemark_api is missing (a superuser makes it: CREATE ROLE tidemark_api LOGIN PASSWORD ''…'')';
     END IF;
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO tidemark_api', current_database());
 END;
 $$;
 

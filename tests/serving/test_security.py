@@ -12,6 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 from structlog.testing import capture_logs
 
 from serving.auth import hashed, is_loopback, new_key, with_lesser
@@ -25,7 +27,7 @@ ELSEWHERE = ("203.0.113.9", 40_000)
 READ = f"{API}/market-sentiment/"
 CONFIG = f"{API}/config/crypto/"
 SOLANA = {"symbol": "SOL", "name": "Solana"}
-SECRET = "a secret of more than thirty-two letters"
+SECRET = "a secret that is longer than the sixty-four letters which the longest hash wants"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is to be refused without a key
 Own = Callable[..., Api]
 
@@ -317,6 +319,29 @@ def test_a_page_whose_name_leads_to_this_machine_is_not_let_in(apis: Api) -> Non
         "": 421,
         "a b": 421,
     }
+
+
+def test_live_streams_will_be_guarded_as_the_rest_is(apis: Api) -> None:
+    """There are none here yet; who may not read, or is a page of another site, does not get as far as to be told."""
+    apis(cors_origins=["https://desk.example.com"])
+    here, elsewhere = apis.caller(), apis.caller(address=ELSEWHERE)
+
+    def code(caller: TestClient, **headers: str) -> int:
+        with (
+            pytest.raises(WebSocketDisconnect) as refused,
+            caller.websocket_connect("/ws/alerts", headers={"Host": "127.0.0.1", **headers}),
+        ):
+            pass
+        found: int = refused.value.code
+        return found
+
+    assert code(elsewhere) == 1008
+    assert code(elsewhere, **bearer("nonsense")) == 1008
+    assert code(here, Origin="https://evil.example") == 1008
+    assert code(here, Host="rebound.evil.example") == 1008
+    for origin in ("https://desk.example.com", "http://127.0.0.1"):
+        assert code(here, Origin=origin) != 1008
+    assert code(elsewhere, **bearer(apis.key("read"))) != 1008
 
 
 def test_bodies_are_read_only_so_far(own: Own) -> None:
