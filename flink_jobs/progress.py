@@ -19,7 +19,7 @@ INPUTS = {
     "ingest": variables.INPUTS,
     "enrich": ("trades", "articles", "macro"),
     "analytics": ("trades", "articles", "prices"),
-    "alerts": ("trades", "tickers"),
+    "alerts": ("trades", "tickers", "prices", "articles", "market_sentiment"),
     # Not the dead letters too: the end of each of their transactions takes an offset that no reader ever reaches.
     "quality": ("trades", "tickers", "articles", "prices"),
 }
