@@ -34,6 +34,11 @@ class SqlFile:
         """Return the path as users know it, from the checkout on."""
         return self.path.relative_to(ROOT).as_posix()
 
+    @property
+    def is_table(self) -> bool:
+        """Return whether it defines a table, and no view."""
+        return self.path.parent.name == "tables"
+
 
 def definitions(values: Mapping[str, str], *, batch: bool = False) -> list[SqlFile]:
     """Return every CREATE TABLE, then every CREATE VIEW in the order they build on each other; for ``batch`` without

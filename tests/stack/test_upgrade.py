@@ -59,4 +59,6 @@ def test_an_upgrade_keeps_the_state_that_has_a_place_and_refuses_to_lose_other(w
 
 
 def _candles(world: World) -> list[dict[str, Any]]:
-    return sorted(world.rows("candles"), key=lambda row: row["window_start"])
+    return sorted(
+        (row for row in world.rows("candles") if row["resolution"] == "1m"), key=lambda row: row["window_start"]
+    )
