@@ -17,6 +17,7 @@ from serving.coins import Coins
 from serving.database import Database
 from serving.health import Health, KafkaCheck, kafka_answers
 from serving.limits import Limits
+from serving.live.live import Live
 from serving.metrics import Metrics
 from tidemark.settings import Settings
 
@@ -43,13 +44,23 @@ class Services:
     metrics: Metrics
     health: Health
     audit: Audit
+    live: Live | None  # unless this process serves nothing live
 
     async def open(self) -> None:
         """Begin to connect."""
         await self.database.open()
+        if self.live:
+            self.live.start()
+
+    def send_away(self) -> None:
+        """Let those go who would stay for ever, so that the server can stop."""
+        if self.live:
+            self.live.hub.close()
 
     async def close(self) -> None:
         """Let go of every connection."""
+        if self.live:
+            await self.live.stop()
         await self.cache.close()
         await self.database.close()
 
@@ -62,6 +73,7 @@ def make(settings: Settings, clocks: Clocks, kafka_check: KafkaCheck | None) -> 
     coins = Coins(database, clocks.now, settings.coingecko.coins)
     store = cache.store(api.redis.get_secret_value() if api.redis else None, clocks.monotonic)
     check = kafka_check or (lambda: kafka_answers(settings))
+    live = Live(settings, metrics) if settings.live.enabled else None
     return Services(
         settings,
         clocks,
@@ -71,8 +83,9 @@ def make(settings: Settings, clocks: Clocks, kafka_check: KafkaCheck | None) -> 
         Auth(api, database, clocks.monotonic),
         Limits(api),
         metrics,
-        Health(settings, coins, metrics, clocks.now, clocks.monotonic, check),
+        Health(settings, coins, metrics, clocks.now, clocks.monotonic, check, live.state if live else None),
         Audit(database),
+        live,
     )
 
 

@@ -233,21 +233,9 @@ def _flink(settings: Settings, layout: Layout, ports: Ports) -> str:
 
 def _supervisord(settings: Settings, layout: Layout, ports: Ports) -> str:
     python = [PYTHON, "-m"]
-    java = str(java_home() / "bin" / "java")
     bin_dir = flink_home.FLINK_HOME / "bin"
     commands: dict[str, tuple[list[str], str]] = {  # by part: command, and the signal that ends it gracefully
-        "kafka": (
-            [
-                java,
-                *KAFKA_JVM,
-                f"-Dlog4j2.configurationFile={layout.kafka / 'log4j2.properties'}",
-                "-cp",
-                str(JARS / "kafka" / "*"),
-                "kafka.Kafka",
-                str(layout.kafka / "server.properties"),
-            ],
-            "TERM",
-        ),
+        "kafka": (kafka_command(layout), "TERM"),
         "postgres": ([*python, "stack.unprivileged", *postgres_command(layout, ports)], "INT"),  # INT: fast shutdown
         "jobmanager": ([str(bin_dir / "jobmanager.sh"), "start-foreground"], "TERM"),
         "taskmanager": ([str(bin_dir / "taskmanager.sh"), "start-foreground"], "TERM"),
@@ -290,6 +278,19 @@ def _supervisord(settings: Settings, layout: Layout, ports: Ports) -> str:
             "stdout_logfile_backups=2",
         ]
     return "\n".join(line.replace("%", "%%") for line in lines) + "\n"
+
+
+def kafka_command(layout: Layout) -> list[str]:
+    """Return the command that runs the broker in the foreground."""
+    return [
+        str(java_home() / "bin" / "java"),
+        *KAFKA_JVM,
+        f"-Dlog4j2.configurationFile={layout.kafka / 'log4j2.properties'}",
+        "-cp",
+        str(JARS / "kafka" / "*"),
+        "kafka.Kafka",
+        str(layout.kafka / "server.properties"),
+    ]
 
 
 def postgres_command(layout: Layout, ports: Ports) -> list[str]:

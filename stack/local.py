@@ -312,7 +312,7 @@ def _start_kafka(settings: Settings, supervisor: Supervisor, report: Report) -> 
     if "kafka" in config.parts(settings):
         layout = Layout(settings.data_dir)
         if "kafka" not in _running(supervisor) and not (layout.kafka / "data" / "meta.properties").exists():
-            _format_kafka(layout)
+            format_kafka(layout)
         _start_part(settings, supervisor, "kafka", lambda: _kafka_answers(settings))
         report(f"Kafka is up at {address_of(settings, 'kafka')}")
     made = topics.create(settings)
@@ -320,7 +320,8 @@ def _start_kafka(settings: Settings, supervisor: Supervisor, report: Report) -> 
         report(f"Made the topics {', '.join(made)}")
 
 
-def _format_kafka(layout: Layout) -> None:
+def format_kafka(layout: Layout) -> None:
+    """Make the broker's data folder. Raises UserError where that cannot be done."""
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")  # the form that Kafka wants
     command = [
         str(java_home() / "bin" / "java"),

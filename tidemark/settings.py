@@ -368,6 +368,15 @@ class Api(Group):
         return self
 
 
+class Live(Group):
+    """What the API tells as it happens, from Kafka: WebSockets and server-sent events."""
+
+    enabled: bool = True
+    clients: Annotated[int, Field(ge=1)] = 1_000  # of one process
+    kept: Annotated[int, Field(ge=100)] = 10_000  # messages of each stream: so far back one can go on, or be behind
+    heartbeat: PositiveDuration = timedelta(seconds=3)
+
+
 class Stream(Group):
     """A venue's WebSocket. ``max_age``: how old a connection grows before another takes over, without a gap."""
 
@@ -526,6 +535,7 @@ class Settings(BaseSettings):
     sentiment: Sentiment = Sentiment()
     producers: Producers = Producers()
     api: Api = Api()
+    live: Live = Live()
 
     @field_validator("*", mode="before")
     @classmethod
