@@ -22,6 +22,7 @@ from demo import cli as demo_cli
 from flink_jobs import cli as jobs_cli
 from producers import cli as producers_cli
 from serving import cli as serving_cli
+from serving.notify import cli as notify_cli
 from stack import alert_rules, dead_letters, quality
 from tidemark.endpoints import Role
 from tidemark.errors import UserError
@@ -40,6 +41,7 @@ app.command(rich_help_panel="Queries")(quality.quality)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(alert_rules.app, name="alerts")
 app.add_typer(serving_cli.app, name="api", rich_help_panel="Serving")
+app.command("notify", rich_help_panel="Serving")(notify_cli.notify)
 jobs_cli.register(app)
 demo_cli.register(app)
 
