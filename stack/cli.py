@@ -71,7 +71,7 @@ def main() -> None:
 
 @app.command(rich_help_panel="Local stack")
 def up() -> None:
-    """Start Kafka, PostgreSQL and the Flink cluster, or what of them does not run."""
+    """Start Kafka, PostgreSQL, the Flink cluster and the API, or what of them does not run."""
     from stack import local
 
     with _err.status("Starting the local stack (about 15 seconds)…"):
@@ -159,7 +159,7 @@ def health() -> None:
 @app.command(rich_help_panel="Local stack")
 def logs(
     part: Annotated[
-        str | None, typer.Argument(help="kafka, postgres, jobmanager, taskmanager, maintenance; all without.")
+        str | None, typer.Argument(help="kafka, postgres, jobmanager, taskmanager, maintenance, api; all without.")
     ] = None,
     *,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as the logs grow.")] = False,

@@ -355,6 +355,7 @@ class Limits(Group):
 class Api(Group):
     """The REST API (`tidemark api`): where it listens, who may call it how often, how old its answers may be."""
 
+    enabled: bool = True  # as a part of the local stack
     host: str = "127.0.0.1"  # any other than a loopback address demands keys
     port: Port | None = None  # unset: 8000, or a free one where that is taken
     names: list[str] = []  # by which it is called, where it listens on loopback behind a proxy

@@ -16,6 +16,7 @@ Alert = dict[str, Any]  # as the contract has it
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 _LISTED = 30  # alerts of a digest; of the others only how many they are
 _LONGEST = 500  # characters of what an alert says
+_ANGLES = str.maketrans("<>", "‹›")  # not every channel that Apprise knows escapes them
 _UNSHOWN = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -72,8 +73,8 @@ def _title(alert: Alert) -> str:
 
 
 def _plain(said: str) -> str:
-    """Return it on one line, and without what would make a reader see something else than is there."""
-    return _UNSHOWN.sub(" ", said)[:_LONGEST]
+    """Return it on one line, without what would make a reader see something else than is there, or be markup."""
+    return _UNSHOWN.sub(" ", said).translate(_ANGLES)[:_LONGEST]
 
 
 def _rank(severity: str) -> int:
