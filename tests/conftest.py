@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import psutil
 import pytest
 
@@ -16,6 +17,10 @@ from tidemark.settings import Settings
 
 _FOLDER = ROOT / ".tidemark-test"
 _KEPT = _FOLDER / "kept"
+
+# How long an example takes says more about the machine than about what is tested.
+hypothesis.settings.register_profile("tidemark", deadline=None)
+hypothesis.settings.load_profile("tidemark")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -80,7 +80,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(JSON)
 def test_indenting_keeps_the_meaning_of_any_json(value: Any) -> None:
     text = json.dumps(value)
@@ -88,7 +88,7 @@ def test_indenting_keeps_the_meaning_of_any_json(value: Any) -> None:
     assert all(line.isprintable() for line in pretty(text).split("\n"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text())
 def test_nothing_unprintable_is_shown_of_any_original(text: str) -> None:
     assert all(line.isprintable() for line in pretty(text).split("\n"))

@@ -94,7 +94,7 @@ def largest_range_pct(rows: list[tuple[int, float]], leave_out: list[Jump]) -> f
     return largest
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     seed=st.integers(),
     minutes=st.floats(1, 8),

@@ -488,7 +488,7 @@ json_values = st.recursive(
 
 
 @pytest.mark.parametrize("name", CASES)
-@hypothesis.settings(max_examples=60, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(max_examples=60, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(data=st.data())
 def test_any_frame(name: str, data: st.DataObject) -> None:
     """Bytes, texts and JSON of every kind, alone and in place of a value of a valid frame."""
