@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from stack import ports
 from tests.browser.desk import Desk
@@ -27,6 +27,7 @@ from tidemark.paths import ROOT
 from tidemark.settings import Settings
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+expect.set_options(timeout=15_000)
 _SWITCHES = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
 ZONE = "America/New_York"
 
@@ -49,6 +50,11 @@ class Site:
         """Return what PostgreSQL has."""
         return self.database.run(statement, *values, role="reader")
 
+    def ask(self, path: str) -> Any:
+        """Return what the API answers."""
+        with urllib.request.urlopen(f"{self.address}/api/v1/{path}", timeout=10) as answer:  # noqa: S310 - our own
+            return json.load(answer)
+
     def stream(self, *, up: bool) -> None:
         """Let there be a live stream, or none."""
         down = self.said.parent / DOWN
@@ -63,6 +69,10 @@ class Shown:
 
     page: Page
     complaints: list[str] = field(default_factory=list)
+
+    def asked(self, url: str, address: str) -> None:
+        if url.split("/")[:3] != address.split("/")[:3]:
+            self.complaints.append(f"asked for {url}")
 
     def noted(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -99,14 +109,15 @@ def filled(browser: Browser, server: Settings) -> tuple[Database, Desk]:  # noqa
     return made, desk
 
 
-def serve(made: Database, desk: Desk, folder: Path, stack: ExitStack) -> Site:
-    """Run the API on a database until ``stack`` is closed."""
+def serve(made: Database, desk: Desk, folder: Path, stack: ExitStack, **api: str) -> Site:
+    """Run the API on a database until ``stack`` is closed; ``api`` are settings of it."""
     said = folder / "said"
     said.touch()
     port = ports.any_free()
     site = Site(f"http://127.0.0.1:{port}", made, desk, said)
     config = made.settings
-    environment = os.environ | {
+    environment = os.environ | {f"TIDEMARK_API__{name.upper()}": value for name, value in api.items()}
+    environment |= {
         "TIDEMARK_DATA_DIR": str(config.data_dir),
         "TIDEMARK_POSTGRES__DATABASE": config.postgres.database,
         "PYTHONPATH": str(ROOT),
@@ -135,36 +146,65 @@ def bare(browser: Browser, server: Settings, tmp_path_factory: pytest.TempPathFa
         yield serve(made, Desk(datetime.now(timezone.utc)), tmp_path_factory.mktemp("bare"), stack)
 
 
+class Visitors:
+    """Makes pages: each is a visitor of its own."""
+
+    def __init__(self, browser: Browser, stack: ExitStack) -> None:
+        self._browser = browser
+        self._stack = stack
+        self._made: list[Shown] = []
+
+    def __call__(
+        self,
+        address: str,
+        *,
+        width: int = 1440,
+        height: int = 900,
+        theme: Any = "dark",
+        complains: bool = False,
+        **more: Any,
+    ) -> Shown:
+        """Return a page at ``address``; ``complains``: it may, of what the test does to it."""
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=theme,
+            locale="en-GB",
+            timezone_id=ZONE,
+            reduced_motion="reduce",
+            **more,
+        )
+        self._stack.callback(context.close)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        shown = Shown(page)
+        page.on("console", shown.noted)
+        page.on("pageerror", lambda error: shown.complaints.append(str(error)))
+        page.on("request", lambda sent: shown.asked(sent.url, address))
+        page.goto(address)
+        if not complains:
+            self._made.append(shown)
+        return shown
+
+    def check(self) -> None:
+        """Fail where a page had something on its console, or asked somebody else for something."""
+        assert [complaint for shown in self._made for complaint in shown.complaints] == []
+
+
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Shown]]:
-    """Return a maker of pages: each is a visitor of its own. One that complained on its console fails the test."""
+def visit(browser: Browser) -> Iterator[Visitors]:
     with ExitStack() as stack:
-        made: list[Shown] = []
+        visitors = Visitors(browser, stack)
+        yield visitors
+        visitors.check()
 
-        def visit(
-            address: str, *, width: int = 1440, height: int = 900, theme: Any = "dark", complains: bool = False, **more: Any
-        ) -> Shown:
-            context = browser.new_context(
-                viewport={"width": width, "height": height},
-                color_scheme=theme,
-                locale="en-GB",
-                timezone_id=ZONE,
-                reduced_motion="reduce",
-                **more,
-            )
-            stack.callback(context.close)
-            page = context.new_page()
-            page.set_default_timeout(15_000)
-            shown = Shown(page)
-            page.on("console", shown.noted)
-            page.on("pageerror", lambda error: shown.complaints.append(str(error)))
-            page.goto(address)
-            if not complains:
-                made.append(shown)
-            return shown
 
-        yield visit
-        assert [complaint for shown in made for complaint in shown.complaints] == []
+@pytest.fixture(scope="module")
+def visit_all(browser: Browser) -> Iterator[Visitors]:
+    """Return a maker of pages that all tests of a module look at."""
+    with ExitStack() as stack:
+        visitors = Visitors(browser, stack)
+        yield visitors
+        visitors.check()
 
 
 def _answers(address: str) -> bool:

@@ -37,7 +37,7 @@ HEADLINES = (
 )
 MODELS = {"last_price": 1.0, "moving_average": 1.24, "exponential_average": 1.07, "least_squares": 0.94}
 ALERTS = (
-    ("spike", 1.0, "{pair} rose {change:+.2f} % within 60 s on binance"),
+    ("spike", 1.0, "{pair} moved {change:+.2f} % within 60 s on binance"),
     ("price_change", 0.5, "{pair} moved {change:+.2f} % between two tickers of kraken"),
     ("zscore", 3.0, "{pair} is {sigma:.1f} standard deviations from its mean of an hour on binance"),
     ("volume_surge", 4.0, "{pair} traded {sigma:.1f} times its usual volume of a minute on okx"),
@@ -189,7 +189,7 @@ class Desk:
         return round((COINS[symbol] / self.price(symbol, self.now - DAY) - 1) * 100, 3)
 
     def _news(self) -> list[Row]:
-        found = []
+        found: list[Row] = []
         at = self.now - 3 * MINUTE
         for number in range(150):
             title, score, coins = (SCRIPT, 0.5, "BTC") if number == 4 else HEADLINES[number % len(HEADLINES)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from serving.app import create_app
 from tidemark.settings import load
 
 DOWN = "down"  # a file of this name beside the other: there is no stream
-_LOOK = 0.05
+_LOOK = 0.05  # seconds
+_HEARTBEAT = 5.0
 
 
 def main() -> None:
@@ -40,12 +42,16 @@ def _stand_in(said: Path) -> Callable[[Request], Awaitable[Response]]:
         if given is None:
             empty: dict[str, list[object]] = {"trades": [], "tickers": [], "alerts": [], "articles": []}
             yield f"event: snapshot\nid: {at}\ndata: {json.dumps(empty)}\n\n"
+        beat = time.monotonic()
         while not (said.parent / DOWN).exists():
             text = said.read_text()
             while (end := text.find("\n", at)) >= 0:
                 kind, _, data = text[at:end].partition(" ")
                 at = end + 1
                 yield f"event: {kind}\nid: {at}\ndata: {data}\n\n"
+            if time.monotonic() - beat > _HEARTBEAT:
+                beat = time.monotonic()
+                yield f'event: heartbeat\ndata: {{"time": {int(time.time() * 1000)}}}\n\n'
             await asyncio.sleep(_LOOK)
 
     async def live(request: Request) -> Response:

@@ -60,7 +60,7 @@ export class Alerts {
       change: Number.isFinite(change) && change > 0 ? change : null,
       type: value("type") || null,
       severities: { warning: ["warning", "critical"], critical: ["critical"] }[value("severity")] ?? [null],
-      coin: value("coins") === "one" ? this.desk.coin.symbol : null,
+      coin: value("coins") === "one" ? (this.desk.coin?.symbol ?? null) : null,
     };
   }
 

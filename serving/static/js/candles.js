@@ -62,13 +62,14 @@ export class CandleChart {
     this.candles.applyOptions({ upColor: ground, downColor: down, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down });
     this.tints = { up: colour("up-faint"), down: colour("down-faint") };
     this.volumes.setData(this.bars.map((bar) => this.volume(bar)));
+    this.line();
   }
 
   resized() {
     const height = this.box.clientHeight - this.chart.timeScale().height();
     if (height <= 0) return;
     const floor = LANE / height;
-    this.candles.priceScale().applyOptions({ scaleMargins: { top: 0.1, bottom: Math.min(0.6, floor + 0.2) } });
+    this.candles.priceScale().applyOptions({ scaleMargins: { top: 44 / height, bottom: Math.min(0.6, floor + 0.2) } });
     this.volumes.priceScale().applyOptions({ scaleMargins: { top: Math.max(0.3, 0.84 - floor), bottom: floor } });
     this.soon();
   }
@@ -111,8 +112,15 @@ export class CandleChart {
       const shown = Math.min(bars.length, visible ?? fitting);
       this.chart.timeScale().setVisibleLogicalRange({ from: bars.length - Math.max(shown, 30), to: bars.length + 3 });
     }
+    this.line();
     this.read(null);
     this.soon();
+  }
+
+  /** Give the line of the last price the colour of its bar. */
+  line() {
+    const last = this.bars.at(-1);
+    if (last) this.candles.applyOptions({ priceLineColor: colour(last.close >= last.open ? "up" : "down") });
   }
 
   /** Show a newer state of the last bar, or the one after it. */
@@ -123,6 +131,7 @@ export class CandleChart {
     else this.bars.push(bar);
     this.candles.update(this.point(bar));
     this.volumes.update(this.volume(bar));
+    this.line();
     if (this.cursor === null) this.read(null);
     this.soon();
   }

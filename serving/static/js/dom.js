@@ -61,10 +61,16 @@ export function safeLink(text) {
   }
 }
 
-/** Details with a table in it that is made when it is opened, and anew when `update` gives other rows. */
+const opened = new Set();
+
+/** Details with a table in it, which is made when it is opened; open again if one of this label was. */
 export function tableBelow(label, make) {
   const inside = el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label });
   const box = el("details", { class: "table" }, el("summary", {}, "As a table"), inside);
-  box.addEventListener("toggle", () => inside.replaceChildren(...(box.open ? [make()] : [])));
+  box.addEventListener("toggle", () => {
+    inside.replaceChildren(...(box.open ? [make()] : []));
+    opened[box.open ? "add" : "delete"](label);
+  });
+  box.open = opened.has(label);
   return box;
 }

@@ -16,6 +16,7 @@ function clock(options) {
 
 const missing = (value) => value === null || value === undefined || Number.isNaN(value);
 const NONE = "–";
+const minus = (text) => text.replace("-", "−"); // as wide as a plus
 
 /** Digits after the point that a price of this size is worth. */
 export function digits(price) {
@@ -39,11 +40,11 @@ export const plain = (value, places = 2) => (missing(value) ? NONE : number({ ma
 export function change(value, places = 2) {
   if (missing(value)) return NONE;
   const shown = number({ minimumFractionDigits: places, maximumFractionDigits: places, signDisplay: "exceptZero" });
-  return `${shown.format(value)} %`;
+  return `${minus(shown.format(value))} %`;
 }
 
 export const signed = (value, places = 2) =>
-  missing(value) ? NONE : number({ maximumFractionDigits: places, signDisplay: "exceptZero" }).format(value);
+  missing(value) ? NONE : minus(number({ maximumFractionDigits: places, signDisplay: "exceptZero" }).format(value));
 
 /** A share from 0 to 1 in percent. */
 export const share = (value, places = 1) =>
@@ -89,19 +90,17 @@ export function span(seconds) {
   return number({ style: "unit", unit: "second", unitDisplay: "short" }).format(seconds);
 }
 
-/** Milliseconds, as seconds from 1,000 on. */
-export function delay(ms) {
-  if (missing(ms)) return NONE;
-  return ms < 1000 ? `${whole(ms)} ms` : `${plain(ms / 1000, 1)} s`;
-}
-
-/** The viewer's zone by name and difference to UTC. */
+/** The viewer's zone: its name, and the difference to UTC. */
 export function zone() {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
   const parts = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" }).formatToParts();
   const offset = parts.find(({ type }) => type === "timeZoneName").value;
-  return timeZone === "UTC" ? "UTC" : `${timeZone.replaceAll("_", " ")} (${offset})`;
+  if (timeZone.endsWith("UTC")) return ["", "UTC"];
+  return [timeZone.replaceAll("_", " "), offset.replace("GMT", "UTC")];
 }
+
+/** A count of things. */
+export const things = (count, one, many = `${one}s`) => `${whole(count)} ${count === 1 ? one : many}`;
 
 /** `price_change` as people write it. */
 export function words(name) {

@@ -111,11 +111,12 @@ export class Live {
         cache: "no-store",
       });
       if (!answer.ok) throw await refused(answer);
+      if (run !== this.run) return;
+      this.onState("live");
       const parser = new EventParser(({ type, data, id }) => {
         if (run !== this.run) return;
-        if (this.failures || type === "snapshot") this.failures = 0;
+        this.failures = 0;
         if (id !== undefined) this.last = id;
-        this.onState("live");
         if (type !== "heartbeat") this.onEvent(type, JSON.parse(data));
       });
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -20,6 +20,7 @@ const POLL = 5_000; // … for everything that moves, while there is no stream
 const MOST = 10_000;
 // How far back candles of a length go, and how many of them fit the view at first: those of an hour show 7 days.
 const REACH = { "1m": { periode: "24h", seconds: 60 }, "5m": { periode: "7d", seconds: 300 }, "1h": { periode: "30d", seconds: 3600, visible: 168 } };
+const AGAIN = "It is asked again by itself.";
 const STATES = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", polling: "Every 5 s", offline: "Offline" };
 const TITLES = {
   live: "What happens is shown as it happens",
@@ -55,11 +56,13 @@ const feeds = panels.feeds();
 const general = [ranking, panels.fear(), feeds, panels.macro()];
 const ofCoin = [news, mood, volume, predictions];
 const live = new Live(happened, connection);
+const aboutCoin = () => [candles, price.panel, alerts.panel, ...ofCoin.map((one) => one.panel ?? one)];
 
 // --- What is chosen
 
 async function begin() {
-  byId("zone").textContent = format.zone();
+  const [place, difference] = format.zone();
+  byId("zone").append(el("span", { class: "place" }, `${place} `), difference);
   theme();
   bind(byId("show-news"), "show-news", marks);
   bind(byId("show-alerts"), "show-alerts", marks);
@@ -72,8 +75,7 @@ async function begin() {
   for (const panel of general) panel.refresh();
   await configure();
   every(REFRESH, () => {
-    for (const panel of [...general, price.panel, news.panel, mood, volume, predictions]) panel.refresh();
-    alerts.panel.refresh();
+    for (const panel of [...general, ...aboutCoin().slice(1)]) panel.refresh();
     loadCoinAlerts();
   });
   every(SETTLE, () => candles.refresh());
@@ -96,7 +98,7 @@ async function configure() {
       news.horizons(found.impact_horizons_seconds);
       break;
     } catch (error) {
-      for (const panel of [candles, price.panel, alerts.panel, news.panel, mood, volume, predictions]) panel.fail(error);
+      for (const panel of aboutCoin()) panel.say("error", error.message, AGAIN);
       await new Promise((resolve) => setTimeout(resolve, POLL));
     }
   }
@@ -106,8 +108,7 @@ async function configure() {
   );
   const first = desk.coins.find(({ symbol }) => symbol === wanted) ?? desk.coins[0];
   if (!first) {
-    const error = new Empty("No coin is shown.", "POST /api/v1/config/crypto/ configures one.");
-    for (const panel of [candles, price.panel, alerts.panel, news.panel, mood, volume, predictions]) panel.fail(error);
+    for (const panel of aboutCoin()) panel.say("empty", "No coin is shown.", "POST /api/v1/config/crypto/ configures one.");
     return;
   }
   await chooseCoin(first, shown().market);
@@ -125,18 +126,19 @@ async function chooseCoin(coin, market = null) {
   desk.coin = coin;
   desk.market = null;
   keep("coin", coin.symbol);
+  live.close();
   show({ coin: coin.symbol, market: null });
   const radio = document.querySelector(`input[name=coin][value="${CSS.escape(coin.symbol)}"]`);
   radio.checked = true;
   radio.parentElement.scrollIntoView({ block: "nearest", inline: "center" });
-  for (const panel of [candles, price.panel, news.panel, mood, volume, predictions]) panel.skeleton();
+  for (const panel of [candles, price, ...ofCoin]) (panel.panel ?? panel).skeleton();
   let found = [];
   try {
     found = await markets(coin);
   } catch (error) {
     if (desk.coin === coin) {
-      for (const panel of [candles, price.panel, news.panel, mood, volume, predictions]) panel.fail(error);
-      setTimeout(() => desk.coin === coin && !desk.market && chooseCoin(coin, market), POLL);
+      for (const panel of aboutCoin()) panel.say("error", error.message, AGAIN);
+      setTimeout(() => desk.coin === coin && chooseCoin(coin, market), POLL);
     }
     return;
   }

@@ -10,6 +10,7 @@ import { figure, mood as moodLabel, move, when } from "./signs.js";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
+const TOP = 5;
 // Minutes of quality are written when they are over and their late rows can be counted, so one is some minutes old by then.
 const STALE = 5 * MINUTE;
 
@@ -24,7 +25,7 @@ export function ranking(desk) {
       select.hidden = sources.length < 2;
       if (!data.length) throw new Empty("No ranking in the last month.", "It comes with the prices of an aggregator.");
       const most = document.querySelector("input[name=places]:checked").value;
-      const rows = data.filter(({ source }) => source === chosen).slice(0, most === "all" ? undefined : Number(most));
+      const rows = data.filter(({ source }) => source === chosen);
       const widest = Math.max(...rows.map(({ change_24h: one }) => Math.abs(one)), 0.01);
       const bar = (value) => {
         const made = el("span", { class: `gain ${format.direction(value)}`, "aria-hidden": "true" });
@@ -35,13 +36,17 @@ export function ranking(desk) {
         desk.coins.some(({ symbol }) => symbol === row.crypto_symbol)
           ? el("button", { type: "button", class: "link", onclick: () => desk.choose(row.crypto_symbol) }, el("b", {}, row.crypto_symbol), ` ${row.name}`)
           : el("span", {}, el("b", {}, row.crypto_symbol), ` ${row.name}`);
-      body.replaceChildren(
+      const places = (caption, some) =>
         table(
-          "Coins by their change in 24 hours",
-          ["#", "Coin", ["Price, USD", "number"], ["24 h", "number"], ["", "gains"]],
-          rows.map((row) => [String(row.place), coin(row), format.price(row.price_usd), move(row.change_24h), bar(row.change_24h)]),
-          (index) => (rows[index].crypto_symbol === desk.coin?.symbol ? "chosen" : null),
-        ),
+          caption,
+          ["#", "Coin", ["Price, USD", "number"], ["24 h", "number"], [el("span", { class: "hidden" }, "As a bar"), "gains"]],
+          some.map((row) => [String(row.place), coin(row), format.price(row.price_usd), move(row.change_24h), bar(row.change_24h)]),
+          (index) => (some[index].crypto_symbol === desk.coin?.symbol ? "chosen" : null),
+        );
+      const all = document.querySelector("input[name=places]:checked").value === "all";
+      const last = rows.slice(Math.max(TOP, rows.length - TOP));
+      body.replaceChildren(
+        ...(all || !last.length ? [places("Coins by their change in 24 hours", rows)] : [places("The best of the day", rows.slice(0, TOP)), places("The last of the day", last)]),
         el("p", { class: "faint foot" }, `${chosen}, `, when(rows[0]?.timestamp ?? Date.now())),
       );
     },
@@ -56,7 +61,7 @@ export function mood(desk) {
     byId("mood"),
     (signal) => ask(`sentiment/${desk.coin.symbol}/historique/`, { periode: "7d", resolution: "1h", limit: 200 }, signal),
     (body, { data }) => {
-      if (!data.length) throw new Empty(`No news about ${desk.coin.name} in 7 days.`);
+      if (!data.length) throw new Empty(`No news about ${desk.coin.name} in 7 days.`, "Its mood is that of the articles which mention it.");
       const points = data.map((one) => [Date.parse(one.timestamp), one.sentiment_score]).reverse();
       const today = data.filter(({ timestamp }) => Date.now() - Date.parse(timestamp) < DAY).reduce((sum, { article_count: count }) => sum + count, 0);
       const at = new Map(data.map((one) => [Date.parse(one.timestamp), one]));
@@ -127,7 +132,7 @@ export function volume(desk) {
       return ask(`volume/${desk.market.path}`, { source: desk.market.source, limit: 45 }, signal);
     },
     (body, { data }) => {
-      if (!data.length) throw new Empty("No day with trades yet.");
+      if (!data.length) throw new Empty("No day with trades yet.", "The first is there with the first trade.");
       const coin = desk.market.pair.split("/")[0];
       const at = new Map(data.map((one) => [Date.parse(one.timestamp), one]));
       const box = el("div");
@@ -251,30 +256,19 @@ function scoreTable(scored, model) {
 export function feeds() {
   return new Panel(
     byId("feeds"),
-    async (signal) => {
-      const [quality, health] = await Promise.all([
-        ask("quality/", { periode: "1h" }, signal),
-        fetch("/healthz", { signal }).then((answer) => answer.json()).catch((error) => {
-          if (error.name === "AbortError") throw error;
-          return null;
-        }),
-      ]);
-      const { data, open_gaps: open, gaps } = quality;
-      return { data, open, gaps, health };
-    },
-    (body, { data, open, gaps, health }) => {
+    (signal) => ask("quality/", { periode: "1h" }, signal),
+    (body, { data, open_gaps: open, gaps }) => {
       const stale = (one) => Date.now() - Date.parse(one.last_minute) - MINUTE > STALE;
-      const bad = health && health.status !== "ready" ? ["database", "kafka", "data"].filter((part) => health[part] !== "ok").map((part) => `${part}: ${health[part]}`) : [];
       const late = data.filter(stale).length;
       const badge = byId("feeds-state");
-      const ill = bad.length || late || open;
-      badge.className = `badge ${ill ? "ill" : "well"}`;
-      badge.textContent = !data.length && !bad.length ? "" : ill ? [late ? `${late} stale` : "", open ? `${format.whole(open)} gaps` : "", ...bad].filter(Boolean).join(", ") : "✓ all well";
-      if (!data.length) throw new Empty("Nothing came in the last hour.", bad.join(", "));
+      badge.className = `badge ${late || open ? "ill" : "well"}`;
+      badge.textContent = [late ? `${late} stale` : "", open ? format.things(open, "gap") : ""].filter(Boolean).join(", ") || "✓ all well";
+      badge.hidden = !data.length;
+      if (!data.length) throw new Empty("Nothing came in the last hour.", "A feed is listed from its first message on.");
       body.replaceChildren(
         table(
           "Health of the feeds in the last hour",
-          ["Feed", "State", ["Seen", "number"], ["Bad", "number"], ["Twice", "number"], ["Late", "number"], ["Missed", "number"], ["Delay p50", "number"], ["p99", "number"], ["Newest", "number"]],
+          ["Feed", "State", ["Seen", "number"], ["Bad", "number"], ["Twice", "number"], ["Late", "number"], ["Missed", "number"], ["Delay p50 / p99, ms", "number"], ["Newest", "number"]],
           data.map((one) => [
             el("span", {}, el("b", {}, one.source || "unnamed"), el("span", { class: "faint" }, ` ${one.topic}`)),
             state(stale(one), one.gap),
@@ -283,8 +277,7 @@ export function feeds() {
             format.whole(one.duplicate),
             format.whole(one.late),
             count(one.gap),
-            format.delay(one.delay_p50),
-            format.delay(one.delay_p99),
+            one.delay_p50 === null ? "–" : `${format.whole(one.delay_p50)} / ${format.whole(one.delay_p99)}`,
             when(one.last_minute),
           ]),
         ),
@@ -292,7 +285,7 @@ export function feeds() {
           ? el(
               "details",
               { class: "table" },
-              el("summary", {}, `${format.whole(open)} open gaps`),
+              el("summary", {}, format.things(open, "open gap")),
               table("Trades that are still missing", ["Market", ["Ids", "number"], ["Missing", "number"], ["When", "number"]], gaps.map((gap) => [`${gap.pair} on ${gap.source}`, `${gap.first_id} to ${gap.last_id}`, format.whole(gap.missing), when(gap.from_time)])),
             )
           : "",
