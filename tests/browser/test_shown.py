@@ -264,8 +264,8 @@ def test_feeds(site: Site, visit: Visitors) -> None:
     """What came of late is counted; who has been silent for some minutes is stale."""
     for topic, source in (("trades", "binance"), ("trades", "okx"), ("tickers", "kraken"), ("prices", "coingecko")):
         site.database.run(
-            "INSERT INTO data_quality (topic, source, minute_start, seen, valid, rejected, duplicate, late, gap, delay_p50,"
-            " delay_p99) SELECT %s, %s, date_trunc('minute', now()), 1, 1, 0, 0, 0, 0, 1, 1 ON CONFLICT DO NOTHING",
+            "INSERT INTO data_quality (topic, source, minute_start, seen, valid, rejected, duplicate, late, gap,"
+            " delay_p50, delay_p99) SELECT %s, %s, date_trunc('minute', now()), 1, 1, 0, 0, 0, 0, 1, 1 ON CONFLICT DO NOTHING",
             topic,
             source,
             role="writer",

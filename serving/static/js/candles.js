@@ -9,8 +9,13 @@ const LANE = 46; // px above the time axis that are for what happened
 const CLOSE = 19; // px: markers nearer than that are one
 const CANDLE_PX = 8; // what a candle is wide at first
 
+/** A colour of the style sheet, as the theme has it: what a property says is not worked out until it is used. */
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const probe = byId("legend");
+  probe.style.color = `var(--${name})`;
+  const found = getComputedStyle(probe).color;
+  probe.style.color = "";
+  return found;
 }
 
 export class CandleChart {
