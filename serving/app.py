@@ -15,7 +15,7 @@ from serving import dashboard, models, pages_of_docs, problems, services
 from serving.answers import REFUSALS
 from serving.health import KafkaCheck
 from serving.middleware import Envelope, Guard
-from serving.routes import PREFIX, VERSION, configuration, markets, news, operation, prices, signals
+from serving.routes import PREFIX, VERSION, configuration, live, markets, news, operation, prices, signals
 from serving.services import Clocks
 from tidemark.settings import Settings
 
@@ -51,7 +51,7 @@ def create_app(settings: Settings, *, clocks: Clocks | None = None, kafka_check:
                 CORSMiddleware,
                 allow_origins=api.cors_origins,
                 allow_methods=["GET", "POST"],
-                allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-API-Key"],
+                allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "X-API-Key"],
                 expose_headers=["ETag", "Retry-After", "X-Request-ID"],
                 max_age=600,
             )
@@ -70,8 +70,9 @@ def create_app(settings: Settings, *, clocks: Clocks | None = None, kafka_check:
     )
     app.state.services = made
     problems.register(app)
-    for module in (prices, markets, news, signals, configuration):
+    for module in (prices, markets, news, signals, live, configuration):
         app.include_router(module.router, responses=REFUSALS)
+    app.router.routes.extend(live.sockets)
     app.include_router(operation.log_router, responses=REFUSALS)
     app.include_router(operation.router)
     pages_of_docs.register(app)

@@ -55,6 +55,7 @@ def serve(config: Settings) -> None:
 
     from serving.app import create_app
     from serving.auth import is_loopback
+    from serving.live.server import Server, live_options
     from tidemark import logs
 
     listed = [key for key in _fetch(config, "api", "api_keys") if key["holds"]]
@@ -66,8 +67,9 @@ def serve(config: Settings) -> None:
     port = _port(config)
     logs.configure(config)
     console.print(f"The API is up at http://{_in_address(config.api.host)}:{port}, its paths are at /docs")
-    uvicorn.run(
-        create_app(config),
+    app = create_app(config)
+    options = uvicorn.Config(
+        app,
         host=config.api.host,
         port=port,
         access_log=False,
@@ -77,7 +79,9 @@ def serve(config: Settings) -> None:
         forwarded_allow_ips=config.api.trusted_proxies,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_GOODBYE,
+        **live_options(),
     )
+    Server(options, app.state.services.send_away).run()
 
 
 def _port(config: Settings) -> int:

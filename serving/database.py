@@ -92,29 +92,30 @@ async def run(connection: Connection, query: str, **values: Any) -> list[Row]:
     return await cursor.fetchall() if cursor.description else []
 
 
-def _pool(settings: Settings, role: Role, size: int, *, read_only: bool) -> AsyncConnectionPool[Connection]:
+def login_options(settings: Settings, role: Role, **options: Any) -> Row:
+    """Return how psycopg connects as ``role``, with ``options`` of the session. Raises UserError without a password."""
     login = endpoints.postgres(settings, role)
-    timeout = round(settings.api.statement_timeout / timedelta(milliseconds=1))
-    # Queries are short: compiling one would take longer than running it.
-    options = {
-        "statement_timeout": timeout,
-        "timezone": "UTC",
-        "default_transaction_read_only": read_only,
-        "jit": "off",
+    given = {"timezone": "UTC", "jit": "off", **options}  # queries are short: compiling one would take longer
+    return {
+        "host": login.host,
+        "port": login.port,
+        "dbname": login.database,
+        "user": login.user,
+        "password": login.password,
+        "connect_timeout": 5,
+        "options": " ".join(f"-c {name}={value}" for name, value in given.items()),
+        **login.tls,
+        "row_factory": dict_row,
     }
+
+
+def _pool(settings: Settings, role: Role, size: int, *, read_only: bool) -> AsyncConnectionPool[Connection]:
+    timeout = round(settings.api.statement_timeout / timedelta(milliseconds=1))
     return AsyncConnectionPool(
         kwargs={
-            "host": login.host,
-            "port": login.port,
-            "dbname": login.database,
-            "user": login.user,
-            "password": login.password,
-            "connect_timeout": 5,
+            **login_options(settings, role, statement_timeout=timeout, default_transaction_read_only=read_only),
             "application_name": "tidemark api",
-            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
-            **login.tls,
             "autocommit": True,
-            "row_factory": dict_row,
             # Planned anew with the values at hand, which tell what partitions and what filters can be left out.
             "prepare_threshold": None,
         },

@@ -43,6 +43,21 @@ class Metrics:
         self.newest = Gauge(
             "tidemark_api_newest_price_timestamp_seconds", "Event time of the newest price.", registry=self.registry
         )
+        self.live_clients = Gauge("tidemark_live_clients", "Clients who are told.", ["kind"], registry=self.registry)
+        self.live_dropped = Counter(
+            "tidemark_live_dropped", "Clients dropped since they were too slow.", ["kind"], registry=self.registry
+        )
+        self.live_messages = Counter("tidemark_live_messages", "Messages read.", ["stream"], registry=self.registry)
+        self.live_skipped = Counter(
+            "tidemark_live_skipped", "Messages that break their contract.", ["stream"], registry=self.registry
+        )
+        self.live_delay = Histogram(
+            "tidemark_live_delay_seconds",
+            "From a message's arrival at the broker until clients were written to.",
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.live_following = Gauge("tidemark_live_following", "Whether Kafka is followed.", registry=self.registry)
         self._requests: dict[tuple[str, str, int], Counter] = {}
         self._seconds: dict[str, Histogram] = {}
         queries = Gauge("tidemark_api_queries_running", "Queries that run or wait.", registry=self.registry)

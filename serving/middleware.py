@@ -16,7 +16,7 @@ from serving.audit import Audit
 from serving.auth import Auth, is_loopback
 from serving.limits import Limits
 from serving.metrics import Metrics
-from serving.problems import Problem, of_error
+from serving.problems import Problem, of_error, refuse
 from tidemark.settings import Api
 
 log = structlog.get_logger(__name__)
@@ -64,16 +64,17 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "HEAD":  # answered as GET; the server leaves the body out
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", "state": {**scope.get("state", {}), "head": True}}
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         began = time.perf_counter()
-        status = 0
+        status, seconds = 0, 0.0
 
         async def finish(message: Message) -> None:
-            nonlocal status
+            nonlocal status, seconds
             if message["type"] == "http.response.start":
                 status = message["status"]
+                seconds = time.perf_counter() - began  # what is live is not over for hours
                 more = [*_HEADERS, (b"x-request-id", request_id.encode())]
                 if scope["scheme"] == "https":
                     more.append(_ONLY_TLS)
@@ -87,7 +88,6 @@ class Envelope:
             if status == 0:
                 await problem.response(request_id)(scope, receive, finish)
         finally:
-            seconds = time.perf_counter() - began
             route = scope.get("route")
             path = getattr(route, "path_format", "other")
             self._metrics.answered(scope["method"] if status != 405 else "other", path, status, seconds)
@@ -144,7 +144,7 @@ class Guard:
                 return
         except Problem as problem:
             self._metrics.refused.labels(problem.kind).inc()
-            await self._refuse(problem, scope, receive, send)
+            await refuse(problem, scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -204,13 +204,6 @@ class Guard:
         caller = scope["state"].get("caller")
         if status >= 400 and caller and caller.name:
             await self._audit.refused(scope, status)
-
-    async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await receive()  # websocket.connect
-            await send({"type": "websocket.close", "code": 1008, "reason": problem.detail[:120]})
-            return
-        await problem.response(scope["state"].get("request_id"))(scope, receive, send)
 
 
 def _address(scope: MutableMapping[str, Any]) -> str | None:

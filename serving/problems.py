@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +98,16 @@ class Problem(Exception):  # noqa: N818 - as RFC 9457 calls it
         )
 
 
+async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request, or one for a WebSocket, with a problem."""
+    response = problem.response(scope.get("state", {}).get("request_id"))
+    if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
+        await response(scope, receive, send)  # which Starlette sends as the extension wants it
+        return
+    await receive()  # websocket.connect
+    await send({"type": "websocket.close", "code": 1008, "reason": problem.detail[:120]})
+
+
 def busy(detail: str, hint: str) -> Problem:
     """Return the problem of a request that may well be answered later."""
     return Problem(503, "not-now", detail, hint, headers={"Retry-After": "1"})
@@ -107,7 +118,7 @@ def register(app: FastAPI) -> None:
 
     async def answer(request: Request, error: Exception) -> Response:
         if isinstance(error, RequestValidationError):
-            problem = _of_values(error)
+            problem = wrong_values(error.errors())
         elif isinstance(error, HTTPException):
             problem = _of_http(request, error)
         else:
@@ -131,9 +142,10 @@ def of_error(error: Exception) -> Problem:
     return Problem(500, "unexpected", "The request failed for a reason that is not yours.", "The log has the reason.")
 
 
-def _of_values(error: RequestValidationError) -> Problem:
+def wrong_values(found: Sequence[Any]) -> Problem:
+    """Return the problem of values that pydantic has found wrong; where each was comes first in its ``loc``."""
     errors = []
-    for one in error.errors()[:_MOST_ERRORS]:
+    for one in found[:_MOST_ERRORS]:
         place, *path = [str(part) for part in one["loc"]]
         message = one["msg"].removeprefix("Value error, ")
         if one["type"] == "extra_forbidden":

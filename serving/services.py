@@ -17,6 +17,7 @@ from serving.coins import Coins
 from serving.database import Database
 from serving.health import Health, KafkaCheck, kafka_answers
 from serving.limits import Limits
+from serving.live.live import Live
 from serving.metrics import Metrics
 from tidemark.settings import Settings
 
@@ -43,13 +44,23 @@ class Services:
     metrics: Metrics
     health: Health
     audit: Audit
+    live: Live | None  # unless this process serves nothing live
 
     async def open(self) -> None:
         """Begin to connect."""
         await self.database.open()
+        if self.live:
+            self.live.start()
+
+    def send_away(self) -> None:
+        """Let those go who would stay for ever, so that the server can stop."""
+        if self.live:
+            self.live.hub.close()
 
     async def close(self) -> None:
         """Let go of every connection."""
+        if self.live:
+            await self.live.stop()
         await self.cache.close()
         await self.database.close()
 
@@ -61,7 +72,8 @@ def make(settings: Settings, clocks: Clocks, kafka_check: KafkaCheck | None) -> 
     metrics = Metrics(lambda: database.running)
     coins = Coins(database, clocks.now, settings.coingecko.coins)
     store = cache.store(api.redis.get_secret_value() if api.redis else None, clocks.monotonic)
-    check = kafka_check or (lambda: kafka_answers(settings))
+    live = Live(settings, metrics) if settings.live.enabled else None
+    check = kafka_check or (live.check if live else lambda: kafka_answers(settings))
     return Services(
         settings,
         clocks,
@@ -73,6 +85,7 @@ def make(settings: Settings, clocks: Clocks, kafka_check: KafkaCheck | None) -> 
         metrics,
         Health(settings, coins, metrics, clocks.now, clocks.monotonic, check),
         Audit(database),
+        live,
     )
 
 

@@ -44,6 +44,7 @@ def fixed(settings: Settings) -> dict[str, int]:
         "kafka": None if settings.kafka.bootstrap else settings.kafka.port,
         "postgres": None if settings.postgres.host else settings.postgres.port,
         "flink": None if settings.flink.rest else settings.flink.port,
+        "api": settings.api.port if settings.api.enabled else None,
     }
     return {name: port for name, port in named.items() if port}
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -75,6 +76,14 @@ def _whole_minutes(value: timedelta) -> timedelta:
     return value
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone such as Europe/Paris") from None
+    return name
+
+
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 WholeMinutes = Annotated[PositiveDuration, AfterValidator(_whole_minutes)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
@@ -84,6 +93,12 @@ Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d* ?[mg]$")]  # in MiB or GiB, as Flink writes it
 Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour|day)$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+ChannelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+QuietHours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+Severity = Literal["info", "warning", "critical"]
+AlertType = Literal[
+    "price_change", "daily_move", "spike", "zscore", "divergence", "volume_surge", "sentiment_shift", "stale_feed"
+]
 
 
 class Group(BaseModel):
@@ -340,6 +355,7 @@ class Limits(Group):
 class Api(Group):
     """The REST API (`tidemark api`): where it listens, who may call it how often, how old its answers may be."""
 
+    enabled: bool = True  # as a part of the local stack
     host: str = "127.0.0.1"  # any other than a loopback address demands keys
     port: Port | None = None  # unset: 8000, or a free one where that is taken
     names: list[str] = []  # by which it is called, where it listens on loopback behind a proxy
@@ -365,6 +381,49 @@ class Api(Group):
     def _one_key_for_tokens(self) -> Api:
         if self.jwt_secret and self.jwt_public_key:
             raise ValueError("jwt_secret and jwt_public_key are two ways to check a token: set one")
+        return self
+
+
+class Live(Group):
+    """What the API tells as it happens, from Kafka: WebSockets and server-sent events."""
+
+    enabled: bool = True
+    clients: Annotated[int, Field(ge=1)] = 1_000  # of one process
+    kept: Annotated[int, Field(ge=100)] = 10_000  # messages of each stream: so far back one can go on, or be behind
+    heartbeat: PositiveDuration = timedelta(seconds=3)
+
+
+class Rule(Group):
+    """Which alerts go to which channels. What is left out does not matter."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+    types: list[AlertType] = []
+    coins: list[Symbol] = []
+    severity: Severity = "info"  # this severe at least
+    threshold: Annotated[float, Field(ge=0)] = 0  # the change at least so many percent, either way
+    channels: list[str] = []
+    urgent: bool = False  # also in quiet hours
+
+
+class Notify(Group):
+    """Who is told of alerts (`tidemark notify`), and how often."""
+
+    channels: dict[ChannelName, SecretStr] = {}  # addresses as Apprise has them, or file:PATH of a file with one
+    rules: list[Rule] = []
+    quiet_hours: QuietHours | None = None
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    rate: Rate = "20/hour"
+    give_up: PositiveDuration = timedelta(hours=1)  # so long a failing channel is tried
+    timeout: PositiveDuration = timedelta(seconds=10)
+
+    @model_validator(mode="after")
+    def _rules_make_sense(self) -> Notify:
+        names = [rule.name for rule in self.rules]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"there are two rules {twice[0]}")
+        for rule in self.rules:
+            if unknown := [name for name in rule.channels if name not in self.channels]:
+                raise ValueError(f"rule {rule.name} names the channel {unknown[0]}, which notify.channels has not")
         return self
 
 
@@ -526,6 +585,8 @@ class Settings(BaseSettings):
     sentiment: Sentiment = Sentiment()
     producers: Producers = Producers()
     api: Api = Api()
+    live: Live = Live()
+    notify: Notify = Notify()
 
     @field_validator("*", mode="before")
     @classmethod

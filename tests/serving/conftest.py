@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ from starlette.testclient import TestClient
 from serving.app import create_app
 from serving.auth import hashed, new_key
 from serving.services import Clocks
-from stack import database
+from stack import config, database, local
+from stack.config import Layout
 from tests.serving.market import NOW, Market
 from tests.storage.conftest import Database, server  # noqa: F401 - pytest finds it here
-from tidemark.settings import Settings
+from tests.world import wait_for
+from tidemark.endpoints import Ports
+from tidemark.settings import Live, Settings
 
 LOOPBACK = ("127.0.0.1", 50_000)
 
@@ -52,9 +56,9 @@ class Api:
 
     def settings(self, **api: Any) -> Settings:
         """Return the settings of an app: the usual ones, but for those given."""
-        config = self.database.settings
-        changed = type(config.api)(**{**config.api.model_dump(exclude_unset=True), **api})
-        return config.model_copy(update={"api": changed})
+        whole = self.database.settings
+        changed = type(whole.api)(**{**whole.api.model_dump(exclude_unset=True), **api})
+        return whole.model_copy(update={"api": changed, "live": Live(enabled=False)})
 
     def __call__(
         self,
@@ -136,3 +140,42 @@ def own(server: Settings) -> Iterator[Callable[..., Api]]:  # noqa: F811
             return Api(made, stack)
 
         yield make
+
+
+class Broker:
+    """The Kafka of the local stack by itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._layout = Layout(settings.data_dir)
+        chosen = Ports.read(settings)
+        assert chosen
+        for path, text in config.render(settings, chosen).items():
+            if path.is_relative_to(self._layout.kafka):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+        local.format_kafka(self._layout)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self._layout.logs / "kafka.log").open("a") as log:
+            self._process = subprocess.Popen(
+                config.kafka_command(self._layout), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        wait_for(lambda: local.is_healthy(self.settings, "kafka"), "Kafka", 60)
+
+    def stop(self) -> None:
+        """Kill it: it loses nothing, and is gone at once."""
+        self._process.kill()
+        self._process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def broker(server: Settings) -> Iterator[Broker]:  # noqa: F811
+    """Run a broker beside PostgreSQL."""
+    made = Broker(server)
+    try:
+        yield made
+    finally:
+        made.stop()

@@ -12,8 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from starlette.testclient import TestClient
-from starlette.websockets import WebSocketDisconnect
+from starlette.testclient import TestClient, WebSocketDenialResponse
 from structlog.testing import capture_logs
 
 from serving.auth import hashed, is_loopback, new_key, with_lesser
@@ -321,27 +320,26 @@ def test_a_page_whose_name_leads_to_this_machine_is_not_let_in(apis: Api) -> Non
     }
 
 
-def test_live_streams_will_be_guarded_as_the_rest_is(apis: Api) -> None:
-    """There are none here yet; who may not read, or is a page of another site, does not get as far as to be told."""
+def test_live_streams_are_guarded_as_the_rest_is(apis: Api) -> None:
+    """Nothing is told by these apps; who may not read, or is a page of another site, does not get as far as to know."""
     apis(cors_origins=["https://desk.example.com"])
     here, elsewhere = apis.caller(), apis.caller(address=ELSEWHERE)
 
-    def code(caller: TestClient, **headers: str) -> int:
+    def status(caller: TestClient, **headers: str) -> int:
         with (
-            pytest.raises(WebSocketDisconnect) as refused,
+            pytest.raises(WebSocketDenialResponse) as refused,
             caller.websocket_connect("/ws/alerts", headers={"Host": "127.0.0.1", **headers}),
         ):
             pass
-        found: int = refused.value.code
-        return found
+        return refused.value.status_code
 
-    assert code(elsewhere) == 1008
-    assert code(elsewhere, **bearer("nonsense")) == 1008
-    assert code(here, Origin="https://evil.example") == 1008
-    assert code(here, Host="rebound.evil.example") == 1008
+    assert status(elsewhere) == 401
+    assert status(elsewhere, **bearer("nonsense")) == 401
+    assert status(here, Origin="https://evil.example") == 403
+    assert status(here, Host="rebound.evil.example") == 421
     for origin in ("https://desk.example.com", "http://127.0.0.1"):
-        assert code(here, Origin=origin) != 1008
-    assert code(elsewhere, **bearer(apis.key("read"))) != 1008
+        assert status(here, Origin=origin) == 404
+    assert status(elsewhere, **bearer(apis.key("read"))) == 404
 
 
 def test_bodies_are_read_only_so_far(own: Own) -> None:

@@ -117,7 +117,9 @@ export class Live {
         if (run !== this.run) return;
         this.failures = 0;
         if (id !== undefined) this.last = id;
-        if (type !== "heartbeat") this.onEvent(type, JSON.parse(data));
+        const told = JSON.parse(data);
+        if (type !== "heartbeat") this.onEvent(type, told);
+        else this.onState((told.kafka ?? "ok") === "ok" ? "live" : "polling"); // a stream, but nothing to say in it
       });
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
