@@ -36,6 +36,9 @@ export const amount = (value) => (missing(value) ? NONE : number({ notation: "co
 export const whole = (value) => (missing(value) ? NONE : number({ maximumFractionDigits: 0 }).format(value));
 export const plain = (value, places = 2) => (missing(value) ? NONE : number({ maximumFractionDigits: places }).format(value));
 
+/** What four digits are enough for, with its sign if wanted. */
+export const brief = (value, signDisplay = "auto") => (missing(value) ? NONE : minus(number({ maximumSignificantDigits: 4, signDisplay }).format(value)));
+
 /** A change in percent with its sign. */
 export function change(value, places = 2) {
   if (missing(value)) return NONE;

@@ -242,10 +242,10 @@ function scoreTable(scored, model) {
       ["Model", ["Mean error", "number"], ["× last price", "number"], ["In interval", "number"], ["Bias", "number"], ["Scored", "number"]],
       scored.map((one) => [
         format.words(one.model_name),
-        format.plain(one.mean_absolute_error, 4),
+        format.brief(one.mean_absolute_error),
         one.model_name === NAIVE ? "1" : el("span", { class: one.better_than_naive === null ? "" : one.better_than_naive ? "up" : "down" }, one.relative_error === null ? "–" : `${one.better_than_naive ? "✓" : "✗"} ${format.plain(one.relative_error)}`),
         format.share(one.coverage, 0),
-        format.signed(one.bias, 4),
+        format.brief(one.bias, "exceptZero"),
         format.whole(one.prediction_count),
       ]),
       (index) => (scored[index].model_name === model ? "chosen" : null),
