@@ -289,6 +289,9 @@ def test_feeds(site: Site, visit: Visitors) -> None:
     )
     assert set(feeds) == {row[0] for row in stored}
     assert {name: row[6] for name, row in feeds.items()} == {row[0]: f"{row[1]}" for row in stored}
+    delays = {row[0]: f"{row[2]:.0f} ms / {row[3]:.0f} ms" for row in stored if row[3] < 1000}
+    assert "binance trades" in delays
+    assert delays.items() <= {name: row[7] for name, row in feeds.items()}.items()
     assert feeds["bitstamp tickers"][1] == "stale"
     assert feeds["okx trades"][1] == "gaps"
     expect(page.locator("#feeds-state")).to_contain_text("1 stale, 1 gap")
