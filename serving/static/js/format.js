@@ -97,7 +97,7 @@ export function span(seconds) {
 export function delay(milliseconds) {
   if (missing(milliseconds)) return NONE;
   const [unit, size] = [["hour", 3_600_000], ["minute", 60_000], ["second", 1000], ["millisecond", 1]].find(([, one]) => milliseconds >= one) ?? ["millisecond", 1];
-  return number({ style: "unit", unit, unitDisplay: "short", maximumSignificantDigits: size === 1 ? 3 : 2 }).format(milliseconds / size);
+  return number({ style: "unit", unit, unitDisplay: "narrow", maximumSignificantDigits: size === 1 ? 3 : 2 }).format(milliseconds / size);
 }
 
 /** The viewer's zone: its name, and the difference to UTC. */
