@@ -6,7 +6,6 @@ It does `tidemark maintain` when that is due, and computes the hourly rollups in
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -15,31 +14,26 @@ from typing import Any
 
 import psycopg2
 import structlog
-from pydantic import SecretStr
 
 from producers.runloop import stop_on_signals
 from stack import database
 from stack.config import Layout
 from stack.maintain import maintain, refresh_rollups
-from tidemark import logs
+from tidemark import handover, logs
 from tidemark.errors import UserError
-from tidemark.files import write_private
-from tidemark.settings import Settings, load
+from tidemark.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+_WANTED = {"data_dir", "log_level", "postgres", "storage"}  # groups of settings
 _AFTER_FAILURE = timedelta(minutes=10)  # it is tried again by then, however long the schedule would wait
 
 
 def write(settings: Settings) -> None:
     """Write them, readable for their owner only: the password of the role migrator may be among them."""
-    path = Layout(settings.data_dir).maintenance
-    wanted = {"data_dir", "log_level", "postgres", "storage"}
-    kept: dict[str, Any] = json.loads(settings.model_dump_json(include=wanted))
-    kept["postgres"] |= dict.fromkeys((name for name in kept["postgres"] if name.endswith("_password")), None)
-    if isinstance(secret := settings.postgres.migrator_password, SecretStr):
-        kept["postgres"]["migrator_password"] = secret.get_secret_value()
-    write_private(path, json.dumps(kept))
+    others: dict[str, Any] = dict.fromkeys(set(Settings.model_fields) - _WANTED, True)
+    others["postgres"] = {"writer_password", "reader_password", "api_password"}
+    handover.write(settings, Layout(settings.data_dir).maintenance, without=others)
 
 
 def last_runs(settings: Settings) -> list[dict[str, Any]]:
@@ -91,7 +85,7 @@ def _maintain(settings: Settings) -> datetime:
 
 def main() -> None:
     """Serve until a signal."""
-    settings = load(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    settings = handover.read(Path(sys.argv[1]))
     logs.configure(settings)
     serve(settings, stop_on_signals())
 
