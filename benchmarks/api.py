@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import random
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -36,6 +37,9 @@ _FOLDER = ROOT / ".tidemark-bench-api"
 _COINS = ["BTC", "ETH", "SOL", "BNB", "XRP", "ADA", "DOGE", "AVAX", "DOT", "LINK"]
 _DAYS = 30  # of trades and tickers; of candles a year
 _API = "/api/v1"
+_PING = b"\x89\x04"  # of the server's: four bytes. The rest of what it says is ASCII, and its frames are short
+_PONG = b"\x8a\x84" + bytes(4)  # masked, as a client has to, with zeros
+_SLOW_BYTES = 16_384  # what the kernel takes for one who does not read; left to itself it takes megabytes
 _SAMPLE = 20  # live clients that look at each message; the others count them
 
 
@@ -185,18 +189,23 @@ def rest(trades: int, seconds: float) -> None:
 
 
 class Listener(asyncio.Protocol):
-    """A WebSocket's client that counts trades, and of some takes the delay. It opens the connection by itself."""
+    """A WebSocket's client that counts trades, and of some takes the delay. It opens the connection by itself.
+
+    A library would cost more than the server that is measured.
+    """
 
     def __init__(self, path: str, delays: list[float] | None) -> None:
         self.count = 0
         self.opened = asyncio.get_running_loop().create_future()
         self._path = path
+        self._transport: Any = None
         self._delays = delays
         self._rest = b""
         self._is_open = False
 
     def connection_made(self, transport: Any) -> None:
         """Ask for the WebSocket."""
+        self._transport = transport
         transport.write(
             f"GET {self._path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
@@ -216,6 +225,8 @@ class Listener(asyncio.Protocol):
             self.opened.set_result(None)
             data = data.partition(b"\r\n\r\n")[2]
         if self._delays is None:
+            if _PING in data:
+                self._answer(data[data.index(_PING) + 2 :][:4])
             self.count += data.count(b'"type":"trade"')
             last = data.rfind(b'"type":"trade"')
             self._rest = data[max(last + 14, len(data) - 13) :] if last >= 0 else data[-13:]
@@ -229,12 +240,17 @@ class Listener(asyncio.Protocol):
                 size, begins = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
             if len(data) < begins + size:
                 break
-            message = json.loads(data[begins : begins + size])
-            if message["type"] == "trade":
+            if data.startswith(_PING, at):
+                self._answer(data[begins : begins + size])
+            elif (message := json.loads(data[begins : begins + size]))["type"] == "trade":
                 self.count += 1
                 self._delays.append(1000 * now - message["data"]["ingest_time"])
             at = begins + size
         self._rest = data[at:]
+
+    def _answer(self, ping: bytes) -> None:
+        if len(ping) == 4:
+            self._transport.write(_PONG + ping)
 
 
 def _listen(port: int, clients: int, slow: int, pipe: Any) -> None:
@@ -246,9 +262,12 @@ def _listen(port: int, clients: int, slow: int, pipe: Any) -> None:
         listeners = []
         for number in range(clients + slow):
             sampled = delays if number < _SAMPLE else None
-            transport, listener = await loop.create_connection(
-                partial(Listener, "/ws/trades", sampled), "127.0.0.1", port
-            )
+            link = socket.socket()
+            link.setblocking(False)
+            if number >= clients:
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLOW_BYTES)
+            await loop.sock_connect(link, ("127.0.0.1", port))
+            transport, listener = await loop.create_connection(partial(Listener, "/ws/trades", sampled), sock=link)
             await listener.opened
             if number >= clients:
                 transport.pause_reading()
