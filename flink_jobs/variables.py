@@ -34,7 +34,8 @@ def variables(
     macro, impact = settings.macro, settings.impact
     waits_for_news = job == "enrich"
     # The join waits for news as long as its own delays say, whatever the source.
-    trades = watermarks.enrich_trades if waits_for_news else watermarks.trades
+    trades = {"enrich": watermarks.enrich_trades, "alerts": watermarks.alerts}.get(job, watermarks.trades)
+    tickers = watermarks.alerts if job == "alerts" else watermarks.tickers
     articles = watermarks.enrich_articles if waits_for_news else watermarks.articles
     by_source = {name: max(delay, trades) if waits_for_news else delay for name, delay in watermarks.by_source.items()}
     topics = settings.topics
@@ -62,7 +63,7 @@ def variables(
         "ALERTS_CHECKPOINT_INTERVAL": _text(format_duration(settings.flink.alerts_checkpoint_interval)),
         # event time
         "TRADES_WATERMARK": _delay(trades, by_source),
-        "TICKERS_WATERMARK": _delay(watermarks.tickers, by_source),
+        "TICKERS_WATERMARK": _delay(tickers, by_source),
         "ARTICLES_WATERMARK": _delay(articles, by_source),
         "PRICES_WATERMARK": _delay(watermarks.prices, by_source),
         "MAX_FUTURE": _interval(settings.limits.max_future),

@@ -161,7 +161,7 @@ class Flink(Group):
     parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
     slots: Annotated[int, Field(ge=1, le=1024)] = 10  # each has 24 MiB of taskmanager_memory for itself
     checkpoint_interval: PositiveDuration = timedelta(seconds=5)
-    alerts_checkpoint_interval: PositiveDuration = timedelta(seconds=2)  # alerts are visible once committed
+    alerts_checkpoint_interval: PositiveDuration = timedelta(seconds=1)  # alerts are visible once committed
     jobmanager_memory: Memory = "900m"
     taskmanager_memory: Memory = "1600m"
 
@@ -171,6 +171,7 @@ class Watermarks(Group):
 
     trades: PositiveDuration = timedelta(seconds=10)
     tickers: PositiveDuration = timedelta(seconds=10)
+    alerts: PositiveDuration = timedelta(seconds=1)  # trades and tickers in the job alerts, which must not come late
     articles: PositiveDuration = timedelta(minutes=2)
     prices: PositiveDuration = timedelta(minutes=2)  # an aggregator updates its coins one by one
     enrich_trades: PositiveDuration = timedelta(minutes=5)  # the join waits for news that is polled every 5 min

@@ -109,7 +109,7 @@ def test_a_changed_bound_or_form_changes_the_sql(tmp_path: Path, monkeypatch: py
 def test_only_the_join_waits_for_polled_news(tmp_path: Path) -> None:
     given_settings = settings(tmp_path)
     assert variables(given_settings, "enrich")["TRADES_WATERMARK"] == "INTERVAL '5' MINUTE"
-    assert variables(given_settings, "alerts")["TRADES_WATERMARK"] == "INTERVAL '10' SECOND"
+    assert variables(given_settings, "alerts")["TRADES_WATERMARK"] == "INTERVAL '1' SECOND"
 
 
 def test_jobs_share_neither_consumer_group_nor_transactions(tmp_path: Path) -> None:
