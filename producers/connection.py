@@ -23,6 +23,7 @@ _CONNECT_TIMEOUT = 10.0  # seconds
 _TICK = 0.5  # seconds between two looks at the stop flag while nothing arrives
 _OVERLAP_TICK = 0.02  # seconds, while two connections are read in turn
 _OVERLAP = 10.0  # seconds for which a connection and its successor are both read
+_CATCH_UP = 60.0  # seconds that the old one gets at most to say what came before its successor
 _PING = 20.0  # seconds
 
 
@@ -115,6 +116,8 @@ def frames(source: StreamSource, stop: Event, limits: Producers, health: Health)
                 session = _session(source, stop, limits)
                 with health.breaker.calling():  # it is well once a frame came
                     first = next((frame for frame in session if frame is not None), None)
+                if first is None:  # it was stopped before any came
+                    return
                 health.note(state="connected", failures=0, error="")
                 yield first
                 yield from session
@@ -146,7 +149,7 @@ def _session(source: StreamSource, stop: Event, limits: Producers) -> Iterator[s
                     connection.replace_at = now + _CONNECT_TIMEOUT
                     continue
                 with closing(connection):
-                    said = yield from _both(connection, successor, stop)
+                    said = yield from _both(connection, successor, stop, said)
                 connection = successor
     finally:
         connection.close()
@@ -160,24 +163,33 @@ def _successor(source: StreamSource, silence: float) -> _Connection | None:
         return None
 
 
-def _both(old: _Connection, new: _Connection, stop: Event) -> Generator[str, None, set[str]]:
-    """Yield what the old connection says until the new one has been speaking for a while; then what only the new one
-    said. So nothing is missed, and the order is kept. Return what only the old one has said.
+def _both(old: _Connection, new: _Connection, stop: Event, said: set[str]) -> Generator[str, None, set[str]]:
+    """Yield what the old connection says until the new one has been speaking for a while, and it has said what came
+    before that; then what only the new one said. So nothing is missed, and the order is kept. Return what only the old
+    one has said, and of what had been ``said`` before either what neither has.
     """
     heard: set[str] = set()
     waiting: list[str] = []
     until = float("inf")
-    while not stop.is_set() and time.monotonic() < until:
+    while not stop.is_set():
         try:
             frame = old.read(_OVERLAP_TICK)
         except DisconnectedError:
             break
         if frame is not None:
             heard.add(frame)
-            yield frame
+            if frame in said:
+                said.remove(frame)
+            else:
+                yield frame
+        now = time.monotonic()
+        # Read as far as both, or empty. The last: two connections may word everything in ways of their own.
+        if now >= until and (frame is None or not heard.isdisjoint(waiting) or now >= until + _CATCH_UP):
+            break
         frame = new.read(_OVERLAP_TICK)
         if frame is not None:
-            until = min(until, time.monotonic() + _OVERLAP)
+            until = min(until, now + _OVERLAP)
             waiting.append(frame)
+    heard |= said
     yield from (frame for frame in waiting if frame not in heard)
     return heard.difference(waiting)
