@@ -29,9 +29,10 @@ lint: ## Check style, types, SQL and YAML
 	@.venv/bin/sqlfluff lint --disable-progress-bar sql
 	@.venv/bin/yamllint --strict .
 
-bench: ## Measure, on the local stack: throughput; alerts and news impact against what the simulator did, for five seeds
+bench: ## Measure, on the local stack: throughput, latency; alerts and news impact against what the simulator did, for five seeds
 	$(SETUP) bench
 	@.venv/bin/python -m benchmarks.throughput
+	@.venv/bin/python -m benchmarks.latency
 	@.venv/bin/python -m benchmarks.alerts
 	@.venv/bin/python -m benchmarks.impact
 
