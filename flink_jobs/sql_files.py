@@ -11,7 +11,7 @@ from types import MappingProxyType
 from tidemark.errors import UserError
 from tidemark.paths import FLINK_SQL, ROOT
 
-JOBS = ("ingest", "enrich", "analytics", "alerts", "quality")
+JOBS = ("ingest", "enrich", "analytics", "alerts", "quality", "lake")
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SET = re.compile(r"SET\s+'([^']+)'\s*=\s*'([^']*)'\s*;", re.IGNORECASE)
@@ -35,14 +35,30 @@ class SqlFile:
         return self.path.relative_to(ROOT).as_posix()
 
 
-def definitions(values: Mapping[str, str], *, batch: bool = False) -> list[SqlFile]:
-    """Return every CREATE TABLE, then every CREATE VIEW in the order they build on each other; for ``batch`` without
-    those whose banner says that they are for streaming only.
+def definitions(values: Mapping[str, str], *, batch: bool = False, lake: bool = False) -> list[SqlFile]:
+    """Return the lake's catalog, every CREATE TABLE, then every CREATE VIEW in the order they build on each other.
+
+    For ``batch`` those are left out whose banner says that they are for streaming only; with ``lake`` the tables over
+    topics are views over the lake instead.
     """
+    catalogs = sorted((FLINK_SQL / "catalogs").glob("*.sql"))
     tables = sorted((FLINK_SQL / "tables").glob("*.sql"))
     views = sorted((FLINK_SQL / "views").glob("*.sql"))
-    files = [_read(path, values) for path in (*tables, *views)]
-    return [file for file in files if not (batch and _STREAMING_ONLY.search(file.banner))]
+    history = {path.name: path for path in (FLINK_SQL / "batch").glob("*.sql")} if lake else {}
+    # Those without a word of heartbeats first, because the heartbeats are defined by them.
+    tables = [path for path in tables if path.name not in history]
+    replaced = sorted(history.values(), key=lambda path: ("heartbeats" in path.name, path.name))
+    files = [_read(path, values) for path in (*catalogs, *tables, *replaced, *views)]
+    return [file for file in files if not (batch and _streaming_only(file))]
+
+
+def lake_tables() -> list[SqlFile]:
+    """Return the definitions of the lake's tables: of the form CREATE TABLE lake.NAMESPACE.TABLE."""
+    return [_read(path, {}) for path in sorted((FLINK_SQL / "lake").glob("*.sql"))]
+
+
+def _streaming_only(file: SqlFile) -> bool:
+    return _STREAMING_ONLY.search(file.banner) is not None
 
 
 def needed(files: list[SqlFile], available: list[SqlFile]) -> list[SqlFile]:
@@ -65,9 +81,10 @@ def _defined(file: SqlFile) -> str:
     return _NUMBER.sub("", file.path.stem)
 
 
-def inserts(job: str, values: Mapping[str, str]) -> list[SqlFile]:
-    """Return the INSERT statements of ``job``, one per file."""
-    return [_read(path, values) for path in sorted(_folder(job).glob("*.sql")) if path.name != "options.sql"]
+def inserts(job: str, values: Mapping[str, str], *, batch: bool = False) -> list[SqlFile]:
+    """Return the INSERT statements of ``job``, one per file; for ``batch`` without those for streaming only."""
+    files = [_read(path, values) for path in sorted(_folder(job).glob("*.sql")) if path.name != "options.sql"]
+    return [file for file in files if not (batch and _streaming_only(file))]
 
 
 def job_options(job: str, values: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal
 
 from connectors import options
 from producers import contract
@@ -14,19 +15,40 @@ from tidemark.settings import Settings
 # The topics whose every message ends in a table or among the dead letters, by their names in settings.topics.
 INPUTS = ("trades", "tickers", "articles", "prices", "market_sentiment", "macro")
 _LATEST_TIME = 4_102_444_800_000  # 2100-01-01: an ingest time beyond it is no epoch in milliseconds
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_FIRST = _EPOCH
+_LAST = datetime.fromtimestamp(_LATEST_TIME / 1000, timezone.utc)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A run over history: from where it reads, and the range of event time [since, until) that it writes.
+
+    None is for an end that is open.
+    """
+
+    source: Literal["lake", "kafka"] = "lake"
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 def variables(
-    settings: Settings, job: str, *, bounded: bool = False, role: endpoints.Role = "writer"
+    settings: Settings,
+    job: str,
+    *,
+    bounded: bool = False,
+    role: endpoints.Role = "writer",
+    batch: Batch | None = None,
 ) -> dict[str, str]:
     """Return every variable as the SQL text it stands for.
 
     ``job`` names the consumer group and the Kafka transactions, and chooses watermark delays that differ by job;
-    ``bounded`` makes sources end at what the topics hold now.
+    ``bounded`` makes sources end at what the topics hold now, as does ``batch``, the run over history that this is.
     """
+    bounded = bounded or batch is not None
     group = f"tidemark-{job}"
     watermarks, windows, alerts = settings.watermarks, settings.windows, settings.alerts
-    waits_for_news = job == "enrich"
+    waits_for_news = job in ("enrich", "lake")
     topics = settings.topics
     return {
         # where things are
@@ -35,6 +57,7 @@ def variables(
         "KAFKA_TEXT_SOURCE": _options(options.kafka_text_source(settings, group, bounded)),
         "KAFKA_JSON_TABLE": _options(options.kafka_json_table(settings, group, bounded)),
         "POSTGRES": _options(options.postgres(settings, endpoints.postgres(settings, role), group)),
+        "LAKE": _options(_lake(settings, job, role, batch)),
         "TOPIC_TRADES": _text(topics.trades),
         "TOPIC_TICKERS": _text(topics.tickers),
         "TOPIC_ARTICLES": _text(topics.articles),
@@ -50,6 +73,7 @@ def variables(
         "TRANSACTIONS_DEAD_LETTERS": _text(f"{group}-{topics.dead_letters}"),
         "KAFKA_RETENTION_MS": _text(f"{round(settings.kafka.retention / timedelta(milliseconds=1))} ms"),
         "ALERTS_CHECKPOINT_INTERVAL": _text(format_duration(settings.flink.alerts_checkpoint_interval)),
+        "LAKE_CHECKPOINT_INTERVAL": _text(format_duration(settings.lake.checkpoint_interval)),
         # event time
         "TRADES_WATERMARK": _interval(watermarks.enrich_trades if waits_for_news else watermarks.trades),
         "TICKERS_WATERMARK": _interval(watermarks.tickers),
@@ -59,6 +83,7 @@ def variables(
         "EARLIEST_EVENT_TIME": str(contract.bound("trades", "event_time", "minimum")),
         "MACRO_EVENT_TIME_MINIMUM": str(contract.bound("macro", "event_time", "minimum")),
         "LATEST_TIME": str(_LATEST_TIME),
+        **_range(settings, batch),
         # feeds
         "SEQUENTIAL_SOURCES": ", ".join(map(_text, settings.quality.sequential)),
         # windows and thresholds
@@ -68,7 +93,7 @@ def variables(
         "SENTIMENT_SIZE": _interval(windows.sentiment),
         "PREDICTION_SIZE": _interval(windows.prediction),
         "PREDICTION_SLIDE": _interval(windows.prediction_slide),
-        "NEWS_JOIN": _interval(windows.news_join),
+        "NEWS_JOIN": _interval(windows.news_join_batch if batch else windows.news_join),
         "PRICE_CHANGE_PCT": _number(alerts.price_change_pct),
         "SPIKE_PCT": _number(alerts.spike_pct),
         "SPIKE_LOOKBACK": _interval(alerts.spike_lookback),
@@ -90,6 +115,36 @@ def variables(
         **_bounds("macro", "value"),
         **{f"{topic}_plain_form".upper(): _text(plain_form(topic)) for topic in INPUTS if topic != "articles"},
     }
+
+
+def _lake(settings: Settings, job: str, role: endpoints.Role, batch: Batch | None) -> dict[str, str]:
+    """Return the catalog's options for what reads or writes the lake; others get by without its password."""
+    reads = role == "reader" or (batch is not None and batch.source == "lake")
+    if not settings.lake.enabled or not (reads or job == "lake"):
+        return {"type": "generic_in_memory"}
+    return options.lake(settings, endpoints.postgres(settings, "lake" if job == "lake" else "reader"))
+
+
+def _range(settings: Settings, batch: Batch | None) -> dict[str, str]:
+    """Return what is read, which is more than what is written: windows and joins reach over the ends of a range."""
+    since, until = (batch.since, batch.until) if batch else (None, None)
+    margin = max(settings.windows.batch_margin, settings.windows.news_join_batch)
+    read = _moment(since - margin if since else _FIRST), _moment(until + margin if until else _LAST)
+    return {
+        "READ_FROM": read[0],
+        "READ_TO": read[1],
+        "READ_RANGE": f"rowtime >= {read[0]} AND rowtime < {read[1]}" if since or until else "TRUE",
+        "WRITE_FROM": _timestamp(since or _FIRST),
+        "WRITE_TO": _timestamp(until or _LAST),
+    }
+
+
+def _moment(time: datetime) -> str:
+    return f"TO_TIMESTAMP_LTZ({(time - _EPOCH) // timedelta(milliseconds=1)}, 3)"
+
+
+def _timestamp(time: datetime) -> str:
+    return f"TIMESTAMP '{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S.%f}'"
 
 
 def plain_form(topic: str) -> str:

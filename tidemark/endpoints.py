@@ -10,7 +10,7 @@ from typing import Literal
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
-Role = Literal["migrator", "writer", "reader"]
+Role = Literal["migrator", "writer", "reader", "lake"]
 
 
 @dataclass(frozen=True)
