@@ -19,6 +19,7 @@ import requests
 import structlog
 
 from flink_jobs.sql_files import JOBS
+from flink_jobs.variables import Batch
 from tidemark.endpoints import flink_rest
 from tidemark.errors import UserError
 from tidemark.settings import Settings
@@ -80,6 +81,11 @@ def _first_line(body: str) -> str:
     return str(body).split("\n", 1)[0][:300]
 
 
+def default_jobs(settings: Settings) -> tuple[str, ...]:
+    """Return the jobs that are submitted where none is named: all, but the lake's only where there is a lake."""
+    return tuple(name for name in JOBS if name != "lake" or settings.lake.enabled)
+
+
 def jobs(settings: Settings) -> list[dict[str, Any]]:
     """Return name, id, state, records_in (read by its sources) and records_out (written by its sinks) of each job.
 
@@ -130,6 +136,18 @@ def submit(settings: Settings, names: Iterable[str], report: Callable[[str], Non
         wanted[name] = Wanted(job_id, snapshot)
         _write(settings, wanted)
         report(f"{name}: submitted{' from its last snapshot' if snapshot else ''} ({job_id})")
+
+
+def run(settings: Settings, name: str, batch: Batch, report: Callable[[str], None]) -> None:
+    """Run the job ``name`` over history, beside its streaming self, and wait until it is done.
+
+    Raises UserError as `runner.run_batch` does.
+    """
+    from flink_jobs import runner
+
+    began = time.monotonic()
+    runner.run_batch(settings, name, {**client_options(settings), "execution.attached": "true"}, batch)
+    report(f"{name}: done in {time.monotonic() - began:.0f} s")
 
 
 def restore(settings: Settings, report: Callable[[str], None] = log.info) -> None:

@@ -19,6 +19,7 @@ INPUTS = {
     "alerts": ("trades", "tickers"),
     # Not the dead letters too: the end of each of their transactions takes an offset that no reader ever reaches.
     "quality": ("trades", "tickers"),
+    "lake": variables.INPUTS,
 }
 
 
@@ -75,6 +76,8 @@ def settle(
             for name in [*names, *names]:
                 cluster.checkpoint(settings, name)
             return
+        if behind.get("lake") and not any(count for name, count in behind.items() if name != "lake"):
+            cluster.checkpoint(settings, "lake")  # its own come seldom, and it is they that say how far it is
         time.sleep(0.5)
     late = ", ".join(f"{name} by {count:,} messages" for name, count in lag(settings, names).items() if count)
     raise UserError(

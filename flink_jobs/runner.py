@@ -8,23 +8,40 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
 from functools import partial
 from typing import Any, TypeVar
 
-from flink_jobs.sql_files import SqlFile, definitions, inserts, job_options, needed
-from flink_jobs.variables import variables
-from tidemark import kafka_clients
+import psycopg2
+
+from flink_jobs import iceberg
+from flink_jobs.sql_files import SqlFile, definitions, inserts, job_options, needed, read_query
+from flink_jobs.variables import Batch, variables
+from tidemark import endpoints, kafka_clients
 from tidemark.durations import format_duration
 from tidemark.errors import UserError
+from tidemark.paths import FLINK_SQL, POSTGRES_SQL
 from tidemark.settings import Settings, settings
 
 T = TypeVar("T")
 
 
-def main(job: str) -> None:
-    """Run as a script: submit ``job`` to where the Flink client says."""
+def main(job: str, arguments: Sequence[str] | None = None) -> None:
+    """Run as a script: submit ``job`` to where the Flink client says; see ``--help`` for runs over history."""
+    parser = ArgumentParser(description=f"Submit the job {job}.")
+    parser.add_argument("--mode", choices=("streaming", "batch"), default="streaming")
+    parser.add_argument("--source", choices=("lake", "kafka"), default="lake", help="what batch reads")
+    parser.add_argument("--from", dest="since", help="batch: the first moment to compute, in ISO 8601, UTC")
+    parser.add_argument("--to", dest="until", help="batch: the moment to end before")
+    given = parser.parse_args(arguments)
     try:
+        if given.mode == "batch":
+            job_id = run_batch(settings(), job, {}, Batch(given.source, moment(given.since), moment(given.until)))
+            sys.stdout.write(f"{job}: done as {job_id}\n")
+            return
         job_id = submit(settings(), job, {})
     except UserError as error:
         sys.exit(f"{error}\n{error.hint}".rstrip())
@@ -41,19 +58,94 @@ def submit(
     Raises UserError with Flink's own sentence and the SQL file where a statement is wrong, or where Kafka refuses us.
     """
     kafka_clients.check(settings)  # on the cluster the job would try for ever
+    if job == "lake":
+        iceberg.migrate(settings)
     values = variables(settings, job, bounded=bounded)
-    statements = _statements(values, job, {**_durability(settings), **options, "pipeline.name": job})
+    statements = _statements(settings, values, job, {**_durability(settings), **options, "pipeline.name": job})
     result = _plainly("", statements.execute)
     if wait:
         result.wait()
     return str(result.get_job_client().get_job_id())
 
 
+def run_batch(settings: Settings, job: str, options: Mapping[str, str], batch: Batch) -> str:
+    """Run ``job`` over history by the same SQL files, wait until it is done, and return its id.
+
+    It upserts into the same tables, and only the rows of the range, so a second run changes nothing. Raises UserError
+    as `submit` does, and where nothing of the job runs in batch.
+    """
+    if batch.source == "kafka":
+        kafka_clients.check(settings)
+    elif not settings.lake.enabled:
+        raise UserError("The lake is turned off.", "Set lake.enabled to true, or read Kafka: --source kafka.")
+    values = variables(settings, job, batch=batch)
+    files = inserts(job, values, batch=True)
+    if job == "lake" or not files:
+        raise UserError(f"Nothing of the job {job} runs in batch.")
+    table_env = _environment(
+        {"parallelism.default": str(settings.flink.parallelism), **options, "pipeline.name": f"{job}-batch"}, batch=True
+    )
+    _define(table_env, needed(files, definitions(values, batch=True, lake=batch.source == "lake")))
+    statements = table_env.create_statement_set()
+    for file in files:
+        within = _within(table_env, file, values) if batch.since or batch.until else file
+        _plainly(file.name, partial(statements.add_insert_sql, within.text))
+    result = _plainly("", statements.execute)
+    _plainly(job, result.wait)
+    if job == "enrich":
+        _forget_unmatched(settings, batch)
+    return str(result.get_job_client().get_job_id())
+
+
+def _forget_unmatched(settings: Settings, batch: Batch) -> None:
+    login = endpoints.postgres(settings, "writer")
+    names = {"host": login.host, "port": login.port, "dbname": login.database}
+    server = psycopg2.connect(**names, user=login.user, password=login.password, connect_timeout=5)
+    try:
+        with server, server.cursor() as cursor:
+            query = read_query(POSTGRES_SQL / "queries" / "forget_unmatched.sql")
+            cursor.execute(query, {"since": batch.since or "-infinity", "until": batch.until or "infinity"})
+    finally:
+        server.close()
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return the moment that ISO 8601 ``text`` says, in UTC where it names no zone. Raises UserError for any other."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise UserError(f"{text!r} is no moment.", "Write it in ISO 8601: 2026-01-31 or 2026-01-31T13:00.") from None
+    return found.astimezone(timezone.utc) if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def _within(table_env: Any, file: SqlFile, values: Mapping[str, str]) -> SqlFile:
+    """Return the INSERT of ``file`` less the rows outside of the range, by the event time that the sink's key has."""
+    sink, _, select = file.text.removeprefix("INSERT INTO ").partition("\n")
+    schema = table_env.from_path(sink)._j_table.getResolvedSchema()
+    names = list(schema.getColumnNames())
+    key = schema.getPrimaryKey()
+    keys = list(key.get().getColumns()) if key.isPresent() else []
+    times = [name for name in keys if "TIMESTAMP" in str(schema.getColumn(name).get().getDataType())]
+    template = read_query(
+        FLINK_SQL / "queries" / "within_range.sql",
+        {
+            **values,
+            "SINK": sink,
+            "QUERY": select,
+            "COLUMNS": ", ".join(f"`{name}`" for name in names),
+            "TIME": f"`{(times or ['event_time'])[0]}`",
+        },
+    )
+    return replace(file, text=template)
+
+
 def explain(settings: Settings, job: str) -> str:
     """Return the plan of ``job`` with the changelog mode of each step."""
     from pyflink.table import ExplainDetail
 
-    statements = _statements(variables(settings, job), job, {})
+    statements = _statements(settings, variables(settings, job), job, {})
     return str(_plainly("", lambda: statements.explain(ExplainDetail.CHANGELOG_MODE)))
 
 
@@ -92,8 +184,11 @@ def _rows(result: Any) -> Iterator[Any]:
             yield row
 
 
-def _statements(values: Mapping[str, str], job: str, options: Mapping[str, str]) -> Any:
+def _statements(settings: Settings, values: Mapping[str, str], job: str, options: Mapping[str, str]) -> Any:
     table_env = _environment({**options, **job_options(job, values)})
+    # As the table environment has it: `flink run -s` sets it there.
+    if job == "lake" and not table_env.get_config().get("execution.state-recovery.path", ""):
+        iceberg.refuse_again(settings)
     files = inserts(job, values)
     _define(table_env, needed(files, definitions(values)))
     statements = table_env.create_statement_set()
