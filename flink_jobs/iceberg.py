@@ -212,12 +212,13 @@ def _identifier(name: str) -> Any:
 
 def _stream_environment(client: Mapping[str, str]) -> Any:
     from pyflink.common import Configuration
-    from pyflink.datastream import StreamExecutionEnvironment
 
     configuration = Configuration()
     for name, value in {**client, "execution.runtime-mode": "BATCH", "execution.attached": "true"}.items():
         configuration.set_string(name, value)
-    return StreamExecutionEnvironment.get_execution_environment(configuration)._j_stream_execution_environment
+    # Not PyFlink's get_execution_environment(): outside of `flink run` that is a cluster in this very process.
+    stream = _jvm().org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
+    return stream(configuration._j_configuration)
 
 
 def _jvm() -> Any:

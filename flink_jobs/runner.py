@@ -128,17 +128,10 @@ def _within(table_env: Any, file: SqlFile, values: Mapping[str, str]) -> SqlFile
     key = schema.getPrimaryKey()
     keys = list(key.get().getColumns()) if key.isPresent() else []
     times = [name for name in keys if "TIMESTAMP" in str(schema.getColumn(name).get().getDataType())]
-    template = read_query(
-        FLINK_SQL / "queries" / "within_range.sql",
-        {
-            **values,
-            "SINK": sink,
-            "QUERY": select,
-            "COLUMNS": ", ".join(f"`{name}`" for name in names),
-            "TIME": f"`{(times or ['event_time'])[0]}`",
-        },
-    )
-    return replace(file, text=template)
+    template = read_query(FLINK_SQL / "queries" / "within_range.sql", values)
+    columns = ", ".join(f"`{name}`" for name in names)
+    time = f"`{(times or ['event_time'])[0]}`"
+    return replace(file, text=template.format(sink=sink, query=select, columns=columns, time=time))
 
 
 def explain(settings: Settings, job: str) -> str:

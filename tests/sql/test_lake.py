@@ -60,7 +60,8 @@ def stored(world: World) -> dict[str, Counter[Any]]:
 
 
 def _counted(rows: list[Row]) -> Counter[Any]:
-    return Counter(tuple(sorted(row.items())) for row in rows)
+    plain = ({name: tuple(value) if isinstance(value, list) else value for name, value in row.items()} for row in rows)
+    return Counter(tuple(sorted(row.items())) for row in plain)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_every_allowed_variable_is_used(values: dict[str, str]) -> None:
 
 def test_each_file_is_one_statement_with_nothing_left_to_fill_in(values: dict[str, str]) -> None:
     files = sql_files.definitions(values)
-    assert len(files) == len(list(FLINK_SQL.glob("tables/*.sql"))) + len(list(FLINK_SQL.glob("views/*.sql")))
+    assert len(files) == sum(len(list(FLINK_SQL.glob(f"{kind}/*.sql"))) for kind in ("catalogs", "tables", "views"))
     for job in sql_files.JOBS:
         inserts = sql_files.inserts(job, values)
         assert inserts
@@ -68,14 +68,47 @@ def test_each_file_is_one_statement_with_nothing_left_to_fill_in(values: dict[st
 def test_tables_come_before_views_and_views_after_what_they_build_on(values: dict[str, str]) -> None:
     defined: set[str] = set()
     for file in sql_files.definitions(values):
-        found = re.search(r"^CREATE (TABLE|TEMPORARY VIEW) (\w+)", file.text, re.MULTILINE)
+        found = re.search(r"^CREATE (CATALOG|TABLE|TEMPORARY VIEW) (\w+)", file.text, re.MULTILINE)
         assert found, file.name
         assert found[2] == re.sub(r"^\d+_", "", file.path.stem)
-        assert found[1] == ("TABLE" if file.path.parent.name == "tables" else "TEMPORARY VIEW")
-        if found[1] != "TABLE":
+        kinds = {"catalogs": "CATALOG", "tables": "TABLE", "views": "TEMPORARY VIEW"}
+        assert found[1] == kinds[file.path.parent.name]
+        if found[1] == "TEMPORARY VIEW":
             used = set(re.findall(r"(?<!MILLISECOND )(?:FROM|JOIN|TABLE\(\w+\(TABLE) ([a-z]\w+)", file.text))
             assert used <= defined, file.name
         defined.add(found[2])
+
+
+def test_over_the_lake_each_topic_is_a_view_of_the_same_name_and_columns(values: dict[str, str]) -> None:
+    topics = {file.path.stem: file for file in sql_files.definitions(values, batch=True)}
+    history = sql_files.definitions(values, batch=True, lake=True)
+    assert {file.path.stem for file in history} == topics.keys()
+    replaced = [file for file in history if file.path.parent.name == "batch"]
+    names = {"trades", "tickers", "articles", "prices", "market_sentiment", "macro"}
+    assert {file.path.stem for file in replaced} == names | {"trade_heartbeats", "article_heartbeats"}
+    for file in replaced:
+        if file.path.stem in names:
+            statement = topics[file.path.stem].text
+            body = statement[statement.index("(\n") : statement.index("\n    WATERMARK")]
+            columns = re.findall(r"^    (`?\w+`?) (?!AS)|^    (rowtime) AS", body, re.MULTILINE)
+            select = file.text[: file.text.index("\nFROM")]
+            given = re.findall(r"^    (?:.* AS |    |)(`?\w+`?),?$|^    \+ .* AS (\w+),$", select, re.MULTILINE)
+            assert [a or b for a, b in given] == [a or b for a, b in columns], file.name
+
+
+def test_what_is_for_streaming_only_is_left_out_of_batch(values: dict[str, str]) -> None:
+    assert sql_files.inserts("quality", values, batch=True) == []
+    left = {file.path.stem for file in sql_files.inserts("ingest", values)}
+    left -= {file.path.stem for file in sql_files.inserts("ingest", values, batch=True)}
+    assert left == {"dead_letters"}
+
+
+def test_every_table_of_the_lake_is_written_with_as_many_columns_as_it_has(values: dict[str, str]) -> None:
+    written = {file.path.stem: file.text for file in sql_files.inserts("lake", values)}
+    described = {file.path.stem: file.text for file in sql_files.lake_tables()}
+    assert len(described) == 7
+    sinks = {text.split("\n", 1)[0].removeprefix("INSERT INTO ") for text in written.values()}
+    assert sinks == {text.split(" ", 3)[2] for text in described.values()}
 
 
 def test_a_job_gets_the_definitions_it_needs_and_no_others(values: dict[str, str]) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flink_jobs import variables as module
 from flink_jobs.sql_files import JOBS
-from flink_jobs.variables import INPUTS, plain_form, variables
+from flink_jobs.variables import INPUTS, Batch, plain_form, variables
 from producers import contract
 from producers.market import Market, MarketConfig
 from tidemark.paths import SCHEMAS
@@ -21,7 +21,7 @@ from tidemark.settings import Settings, load
 
 
 def settings(tmp_path: Path, **groups: Any) -> Settings:
-    return load(data_dir=tmp_path, **{"postgres": {"writer_password": "secret"}, **groups})
+    return load(data_dir=tmp_path, **{"postgres": {"writer_password": "secret", "lake_password": "hidden"}, **groups})
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,26 @@ def test_a_changed_bound_or_form_changes_the_sql(tmp_path: Path, monkeypatch: py
     changed = {name for name in before if before[name] != after[name]}
     # The digits that are plain do not go as far as the bound does.
     assert changed == {"PRICES_CIRCULATING_SUPPLY_MAXIMUM", "MACRO_INDICATOR_FORM", "MACRO_PLAIN_FORM"}
+
+
+def test_only_what_reads_or_writes_the_lake_gets_its_password(tmp_path: Path) -> None:
+    given = settings(tmp_path)
+    assert [job for job in JOBS if "hidden" in str(variables(given, job))] == ["lake"]
+    off = settings(tmp_path, lake={"enabled": False}, postgres={"writer_password": "secret"})
+    assert variables(off, "lake")["LAKE"] == "'type' = 'generic_in_memory'"
+
+
+def test_a_batch_run_reads_more_than_it_writes(tmp_path: Path) -> None:
+    given = settings(tmp_path, windows={"batch_margin": "1h", "news_join_batch": "2h"})
+    day = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    found = variables(given, "enrich", batch=Batch("kafka", day, day + timedelta(hours=1)))
+    assert found["READ_FROM"] == f"TO_TIMESTAMP_LTZ({int(day.timestamp() - 7200) * 1000}, 3)"
+    assert found["READ_TO"] == f"TO_TIMESTAMP_LTZ({int(day.timestamp() + 10800) * 1000}, 3)"
+    assert found["READ_RANGE"] == f"rowtime >= {found['READ_FROM']} AND rowtime < {found['READ_TO']}"
+    assert found["WRITE_FROM"] == "TIMESTAMP '2026-01-02 00:00:00.000000'"
+    assert found["NEWS_JOIN"] == "INTERVAL '2' HOUR"
+    assert variables(given, "enrich")["READ_RANGE"] == "TRUE"
+    assert variables(given, "enrich", batch=Batch("kafka"))["READ_RANGE"] == "TRUE"
 
 
 def test_only_the_join_waits_for_polled_news(tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 -- Grain:     that of the query
 -- Key:       that of the query
 -- Watermark: none
-INSERT INTO ${SINK}
+-- Why:       {sink}, {query}, {columns} and {time}, the column that decides, are those of the INSERT that it is put around
+INSERT INTO {sink}
 SELECT *
 FROM (
-    ${QUERY}
-) AS computed (${COLUMNS})
-WHERE ${TIME} >= ${WRITE_FROM} AND ${TIME} < ${WRITE_TO};
+    {query}
+) AS computed ({columns})
+WHERE {time} >= ${WRITE_FROM} AND {time} < ${WRITE_TO};

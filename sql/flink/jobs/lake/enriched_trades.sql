@@ -16,7 +16,7 @@ SELECT
     t.rowtime,
     COALESCE(m.id, ''),
     m.title,
-    m.rowtime,
+    m.rowtime AS news_time,
     m.sentiment_score,
     m.sentiment_label,
     TO_TIMESTAMP_LTZ(t.event_time - MOD(t.event_time, 60000), 3),
