@@ -227,8 +227,7 @@ def _jvm() -> Any:
     return get_gateway().jvm
 
 
-def _java_error() -> type[Exception]:
+def _java_error() -> Any:
     from py4j.protocol import Py4JJavaError
 
-    found: type[Exception] = Py4JJavaError
-    return found
+    return Py4JJavaError

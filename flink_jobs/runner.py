@@ -99,8 +99,14 @@ def run_batch(settings: Settings, job: str, options: Mapping[str, str], batch: B
 
 def _forget_unmatched(settings: Settings, batch: Batch) -> None:
     login = endpoints.postgres(settings, "writer")
-    names = {"host": login.host, "port": login.port, "dbname": login.database}
-    server = psycopg2.connect(**names, user=login.user, password=login.password, connect_timeout=5)
+    server = psycopg2.connect(
+        host=login.host,
+        port=login.port,
+        dbname=login.database,
+        user=login.user,
+        password=login.password,
+        connect_timeout=5,
+    )
     try:
         with server, server.cursor() as cursor:
             query = read_query(POSTGRES_SQL / "queries" / "forget_unmatched.sql")
