@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import psycopg2.errors
 import pytest
 
 from flink_jobs import cluster, iceberg, runner
@@ -115,6 +116,18 @@ def test_every_message_is_there_once_by_day_and_pair(world: World) -> None:
     assert len(pairs) == 3
     with pytest.raises(UserError, match="once more"):
         world.submit("lake", bounded=True)
+
+
+def test_the_lakes_role_sees_its_catalog_and_nothing_else(world: World) -> None:
+    server = database.connect(world.settings, "lake")
+    try:
+        with server.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM lake.iceberg_tables")
+            assert cursor.fetchone() == (7,)
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute("SELECT 1 FROM trade_data")
+    finally:
+        server.close()
 
 
 def test_batch_gives_what_streaming_gave(world: World) -> None:
