@@ -29,9 +29,11 @@ lint: ## Check style, types, SQL and YAML
 	@.venv/bin/sqlfluff lint --disable-progress-bar sql
 	@.venv/bin/yamllint --strict .
 
-bench: ## Measure, on the local stack: spikes found against jumps made, for three seeds
-	$(SETUP) run
-	@.venv/bin/python -m benchmarks.spikes
+bench: ## Measure, on the local stack: throughput; alerts and news impact against what the simulator did, for five seeds
+	$(SETUP) bench
+	@.venv/bin/python -m benchmarks.throughput
+	@.venv/bin/python -m benchmarks.alerts
+	@.venv/bin/python -m benchmarks.impact
 
 bench-sentiment: ## Measure how well headlines are scored, and the coins found that they mention
 	$(SETUP) run

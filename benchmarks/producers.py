@@ -21,9 +21,10 @@ from confluent_kafka import Producer
 from rich.console import Console
 from rich.table import Table
 
-from producers import binance, contract
+from producers import contract
 from producers.message import Message
 from producers.sink import KafkaSink, MemorySink
+from producers.sources import binance
 from stack import local, topics
 from tidemark.endpoints import kafka_bootstrap
 from tidemark.errors import UserError
@@ -53,7 +54,7 @@ class LibrdkafkaSink(MemorySink):
             }
         )
 
-    def _put(self, topic: str, key: str | None, payload: bytes) -> None:
+    def _put(self, topic: str, key: str | None, payload: bytes, *_: Any) -> None:
         # Its queue holds 100,000 messages, more than are sent here.
         self._producer.produce(self._topics[topic], payload, key, on_delivery=self._delivered)
         self._producer.poll(0)

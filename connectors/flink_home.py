@@ -6,6 +6,7 @@ links to find their home.
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import shutil
 import subprocess
@@ -28,6 +29,13 @@ def ensure() -> Path:
 
     Raises UserError where the Python package or the connector jars are missing.
     """
+    RUNTIME.mkdir(parents=True, exist_ok=True)
+    with (RUNTIME / "flink.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once, on a new checkout, must not both make it
+        return _ensure()
+
+
+def _ensure() -> Path:
     package = _package()
     sources = sorted(JAVA_SOURCES.rglob("*.java"))
     made_from = "".join(source.read_text() for source in sources)

@@ -94,7 +94,7 @@ def postgres(settings: Settings, login: PostgresLogin, application: str) -> dict
     """Return the options of a PostgreSQL table: rows are upserted in batches on the table's primary key."""
     return {
         "connector": "jdbc",
-        "url": f"{login.jdbc_url}?reWriteBatchedInserts=true&ApplicationName={application}",
+        "url": f"{login.jdbc_url}&reWriteBatchedInserts=true&ApplicationName={application}",
         "username": login.user,
         "password": login.password,
         "sink.buffer-flush.max-rows": str(settings.postgres.flush_rows),
@@ -107,7 +107,7 @@ def lake(settings: Settings, login: PostgresLogin) -> dict[str, str]:
     return {
         "type": "iceberg",
         "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
-        "uri": f"{login.jdbc_url}?currentSchema=lake&ApplicationName=tidemark-lake",
+        "uri": f"{login.jdbc_url}&currentSchema=lake&ApplicationName=tidemark-lake",
         "jdbc.user": login.user,
         "jdbc.password": login.password,
         "jdbc.schema-version": "V1",

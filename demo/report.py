@@ -62,7 +62,7 @@ class FeedHealth:
     @property
     def hits(self) -> int:
         """Return how many outages were found: a gap holds all the trades that were lost in it."""
-        return sum(any(_holds(gap, outage) for gap in self.gaps) for outage in self.outages)
+        return sum(any(holds(gap, outage) for gap in self.gaps) for outage in self.outages)
 
     @property
     def open_trades(self) -> int:
@@ -82,7 +82,8 @@ def feed_health(settings: Settings, truth: Truth) -> FeedHealth:
     return FeedHealth(truth.outages, database.fetch(settings, "gaps", source=SOURCE), late["messages"], sent_late)
 
 
-def _holds(gap: dict[str, Any], outage: Outage) -> bool:
+def holds(gap: dict[str, Any], outage: Outage) -> bool:
+    """Return whether a row of ``feed_gaps`` has all the trades that were lost in ``outage``."""
     last_lost = outage.first_id + outage.lost - 1
     return bool(gap["pair"] == outage.pair and gap["first_id"] <= outage.first_id and last_lost <= gap["last_id"])
 

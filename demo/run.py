@@ -27,6 +27,7 @@ from producers.simulate import Truth, simulate
 from producers.sink import KafkaSink
 from stack import database, local, topics
 from stack.config import Layout
+from tidemark.durations import format_duration
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
@@ -217,7 +218,9 @@ def _report(settings: Settings, truth: Truth | None, started: float) -> None:
     health = report.feed_health(settings, truth) if truth else None
     _print_accounts(accounts)
     _print_tables(settings)
-    _print_rows(f"Last candles of {_PAIR}", database.fetch(settings, "last_candles", pair=_PAIR, rows=4))
+    size = format_duration(settings.windows.candle)
+    candles = database.fetch(settings, "last_candles", pair=_PAIR, resolution=size, rows=4)
+    _print_rows(f"Last candles of {_PAIR}", candles)
     (news,) = database.fetch(settings, "news_matches")
     console.print(
         f"News joined to trades: {news['trades_with_news']:,} trades have one of {news['articles']} articles around "

@@ -14,8 +14,11 @@ from tidemark.settings import settings
 
 _JOBS_HELP = f"Which: {', '.join(JOBS)}; all, where none is named."
 Names = Annotated[Optional[list[str]], typer.Argument(help=_JOBS_HELP)]  # noqa: UP045 - typer reads it on 3.10
+DropState = Annotated[
+    bool, typer.Option(help="Leave out state that a changed job has no place for, instead of refusing.")
+]
 
-jobs = typer.Typer(help="Submit, list and stop the Flink jobs.", no_args_is_help=True)
+jobs = typer.Typer(help="Submit, list, upgrade and stop the Flink jobs.", no_args_is_help=True)
 lake = typer.Typer(help="The Iceberg tables: what they hold, and upkeep.", no_args_is_help=True)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
@@ -31,11 +34,13 @@ def register(app: typer.Typer) -> None:
 def submit(
     names: Names = None,
     fresh: Annotated[bool, typer.Option(help="Begin anew, not from the last savepoint or checkpoint.")] = False,
+    drop_state: DropState = False,
 ) -> None:
     """Submit jobs to the session cluster, each from where it last was."""
     from flink_jobs import cluster
 
-    cluster.submit(settings(), names or cluster.default_jobs(settings()), console.print, fresh=fresh)
+    chosen = names or cluster.default_jobs(settings())
+    cluster.submit(settings(), chosen, console.print, fresh=fresh, drop_state=drop_state)
 
 
 @jobs.command("run")
@@ -71,8 +76,22 @@ def stop(names: Names = None) -> None:
     """Stop jobs with a savepoint each, which the next submit starts from."""
     from flink_jobs import cluster
 
+    cluster.stop(settings(), names or _running(), console.print)
+
+
+@jobs.command("upgrade")
+def upgrade(names: Names = None, drop_state: DropState = False) -> None:
+    """Replace running jobs by what the SQL files and settings say now, each from a savepoint of the one before."""
+    from flink_jobs import cluster
+
+    cluster.upgrade(settings(), names or _running(), console.print, drop_state=drop_state)
+
+
+def _running() -> list[str]:
+    from flink_jobs import cluster
+
     running = {job["name"] for job in cluster.jobs(settings()) if job["state"] in cluster.LIVE}
-    cluster.stop(settings(), names or [name for name in JOBS if name in running], console.print)
+    return [name for name in JOBS if name in running]
 
 
 @lake.command("status")

@@ -13,16 +13,20 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 import structlog
 
+from flink_jobs import plans
 from flink_jobs.sql_files import JOBS
 from flink_jobs.variables import Batch
 from tidemark.endpoints import flink_rest
 from tidemark.errors import UserError
 from tidemark.settings import Settings
+
+if TYPE_CHECKING:
+    from flink_jobs.runner import Prepared
 
 log = structlog.get_logger(__name__)
 
@@ -111,17 +115,24 @@ def jobs(settings: Settings) -> list[dict[str, Any]]:
     )
 
 
-def submit(settings: Settings, names: Iterable[str], report: Callable[[str], None], *, fresh: bool = False) -> None:
+def submit(
+    settings: Settings,
+    names: Iterable[str],
+    report: Callable[[str], None],
+    *,
+    fresh: bool = False,
+    drop_state: bool = False,
+) -> None:
     """Submit the jobs ``names``, each from its last snapshot where there is one, unless ``fresh``.
 
-    Raises UserError for a job that is running already, or that Flink refuses.
+    Raises UserError for a job that is running already, that Flink refuses, or whose SQL has changed so that some of the
+    state in its snapshot would be lost, unless ``drop_state``.
     """
     from flink_jobs import runner
 
-    rest = Rest(settings)
-    running = _running(rest)
+    running = _running(Rest(settings))
     wanted = _read(settings)
-    _use_client(settings)
+    options = client_options(settings)
     for name in names:
         if name in running:
             raise UserError(
@@ -129,13 +140,75 @@ def submit(settings: Settings, names: Iterable[str], report: Callable[[str], Non
                 f"Stop it: `tidemark jobs stop {name}`.",
             )
         snapshot = "" if fresh else _snapshot(settings, wanted.get(name))
-        options = {**_target(settings), "execution.attached": "false"}
+        job = runner.prepare(settings, name, options)
         if snapshot:
-            options["execution.state-recovery.path"] = snapshot
-        job_id = runner.submit(settings, name, options)
-        wanted[name] = Wanted(job_id, snapshot)
-        _write(settings, wanted)
-        report(f"{name}: submitted{' from its last snapshot' if snapshot else ''} ({job_id})")
+            _fit(settings, name, job, drop_state=drop_state)
+        _start(settings, name, job, snapshot, report, drop_state=drop_state)
+
+
+def upgrade(
+    settings: Settings, names: Iterable[str], report: Callable[[str], None], *, drop_state: bool = False
+) -> None:
+    """Replace the running jobs ``names`` by what the SQL files and settings say now: each goes on from a savepoint of
+    the one before. Returns when all run.
+
+    Raises UserError before any is stopped where one is not running, Flink refuses its SQL, or state would be lost
+    (unless ``drop_state``); and where the new one does not come up.
+    """
+    from flink_jobs import runner
+
+    names = list(names)
+    options = client_options(settings)
+    _running_ids(settings, names)
+    prepared = {name: runner.prepare(settings, name, options) for name in names}
+    for name, job in prepared.items():
+        _fit(settings, name, job, drop_state=drop_state)
+    for name, job in prepared.items():
+        stop(settings, [name], report)
+        snapshot = _read(settings)[name].snapshot
+        _await_running(settings, name, _start(settings, name, job, snapshot, report, drop_state=drop_state))
+
+
+def _fit(settings: Settings, name: str, job: Prepared, *, drop_state: bool) -> None:
+    """Have ``job`` take over the state of the plan before it. Raises UserError where some would be lost."""
+    kept = plans.read(settings, name)
+    if kept is None:
+        raise UserError(
+            f"The snapshot of {name} was not made by this version.",
+            f"Begin anew: `tidemark jobs submit --fresh {name}`.",
+        )
+    if kept.sql == job.plan.sql:
+        job.plan = kept  # whatever Flink would make of the same SQL today: this is what wrote the snapshot
+    elif not drop_state and (steps := plans.lost(kept.json, job.plan.json)):
+        raise UserError(
+            f"{name} has changed, and the state of {len(steps)} of its steps would be lost: {'; '.join(steps)}.",
+            "See docs/operations.md, Upgrades: `--drop-state` goes on without it, `submit --fresh` begins anew.",
+        )
+
+
+def _start(
+    settings: Settings, name: str, job: Prepared, snapshot: str, report: Callable[[str], None], *, drop_state: bool
+) -> str:
+    job_id = job.start(snapshot, drop_state=drop_state)
+    _write(settings, {**_read(settings), name: Wanted(job_id, snapshot)})
+    plans.write(settings, name, job.plan)
+    report(f"{name}: submitted{' from its last snapshot' if snapshot else ''} ({job_id})")
+    return job_id
+
+
+def _await_running(settings: Settings, name: str, job_id: str, timeout: float = 120) -> None:
+    rest = Rest(settings)
+    until = time.monotonic() + timeout
+    while True:
+        job = rest.get(f"/jobs/{job_id}")
+        if {job["state"], *(vertex["status"] for vertex in job["vertices"])} == {"RUNNING"}:
+            return
+        if job["state"] in ("FAILED", "RESTARTING") or time.monotonic() > until:
+            entries = rest.get(f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
+            causes = re.findall(r"^Caused by: (.*)", entries[0]["stacktrace"], re.MULTILINE) if entries else []
+            reason = causes[-1] if causes else f"{job['state']} after {timeout:.0f} s"
+            raise UserError(f"{name} does not come up from its savepoint: {reason}", _SUBMIT_HINT)
+        time.sleep(0.2)
 
 
 def run(settings: Settings, name: str, batch: Batch, report: Callable[[str], None]) -> None:
@@ -164,12 +237,9 @@ def stop(settings: Settings, names: Iterable[str], report: Callable[[str], None]
     With ``keep`` they stay wanted, so that `restore` brings them back.
     """
     rest = Rest(settings)
-    running = _running(rest)
-    wanted = _read(settings)
     names = list(names)
-    for name in names:
-        if name not in running:
-            raise UserError(f"The job {name} is not running.", "See `tidemark jobs list`.")
+    running = _running_ids(settings, names)
+    wanted = _read(settings)
     target = (settings.data_dir / "flink" / "savepoints").as_uri()
     triggers = {
         name: rest.post(f"/jobs/{running[name]}/stop", {"targetDirectory": target, "drain": False})["request-id"]
@@ -254,6 +324,14 @@ def _use_client(settings: Settings) -> None:
 
 def _running(rest: Rest) -> dict[str, str]:
     return {job["name"]: job["jid"] for job in rest.get("/jobs/overview")["jobs"] if job["state"] in LIVE}
+
+
+def _running_ids(settings: Settings, names: Iterable[str]) -> dict[str, str]:
+    running = _running(Rest(settings))
+    for name in names:
+        if name not in running:
+            raise UserError(f"The job {name} is not running.", "See `tidemark jobs list`.")
+    return running
 
 
 def _records(rest: Rest, job_id: str) -> dict[str, int]:

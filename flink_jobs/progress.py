@@ -4,51 +4,72 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flink_jobs import cluster, variables
 from tidemark import kafka_clients
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
+if TYPE_CHECKING:
+    from kafka import KafkaAdminClient
+
 # Which topics a job reads, by their names in settings.topics.
 INPUTS = {
     "ingest": variables.INPUTS,
-    "enrich": ("trades", "articles"),
-    "analytics": ("trades", "articles"),
+    "enrich": ("trades", "articles", "macro"),
+    "analytics": ("trades", "articles", "prices"),
     "alerts": ("trades", "tickers"),
     # Not the dead letters too: the end of each of their transactions takes an offset that no reader ever reaches.
-    "quality": ("trades", "tickers"),
+    "quality": ("trades", "tickers", "articles", "prices"),
     "lake": variables.INPUTS,
 }
+# Which jobs read their topics as text too, for what is not JSON.
+READS_TEXT = ("ingest",)
+# Which topics the jobs write, in transactions.
+OUTPUTS = ("alerts", "dead_letters")
 
 
 def lag(settings: Settings, names: Iterable[str]) -> dict[str, int]:
     """Return by job how many messages lie behind what its last checkpoint covers."""
-    from kafka.errors import RetriableError
-
     names = list(names)
     with kafka_clients.admin(settings) as admin:
         topics = {key: getattr(settings.topics, key) for name in names for key in INPUTS[name]}
         first, last = kafka_clients.ends(admin, topics.values(), committed=False)
         behind = {}
         for name in names:
-            group = f"tidemark-{name}"
-            try:
-                committed = admin.list_group_offsets(group)[group]
-            except RetriableError:  # the broker is still making the topic that offsets are kept in
-                committed = {}
+            groups = [_committed(admin, group) for group in _groups(name)]
             read = {topics[key] for key in INPUTS[name]}
             behind[name] = sum(
-                last[partition] - max(first[partition], _offset(committed.get(partition)))
+                last[partition] - max(first[partition], min(group.get(partition, 0) for group in groups))
                 for partition in first
                 if partition.topic in read
             )
     return behind
 
 
-def _offset(committed: Any) -> int:
-    return committed.offset if committed is not None else 0
+def _uncommitted(settings: Settings) -> bool:
+    """Return whether a transaction of a job is still open; a busy broker commits long after the checkpoint."""
+    with kafka_clients.admin(settings) as admin:
+        topics = [getattr(settings.topics, key) for key in OUTPUTS]
+        _, ends = kafka_clients.ends(admin, topics, committed=False)
+        _, stable = kafka_clients.ends(admin, topics, committed=True)
+        return ends != stable
+
+
+def _groups(name: str) -> list[str]:
+    group = variables.consumer_group(name)
+    return [group, variables.consumer_group(name, text=True)] if name in READS_TEXT else [group]
+
+
+def _committed(admin: KafkaAdminClient, group: str) -> dict[Any, int]:
+    """Return the offset that a consumer group has committed in each partition."""
+    from kafka.errors import RetriableError
+
+    try:
+        return {partition: found.offset for partition, found in admin.list_group_offsets(group)[group].items()}
+    except RetriableError:  # the broker is still making the topic that offsets are kept in
+        return {}
 
 
 def settle(
@@ -72,12 +93,17 @@ def settle(
         behind = lag(settings, names)
         report(behind)
         if not any(behind.values()) and time.monotonic() - since > quiet:
-            # Transactions are committed after a checkpoint, but for certain before the next one.
-            for name in [*names, *names]:
+            for name in names:
                 cluster.checkpoint(settings, name)
-            return
+            if "lake" in names:  # Iceberg's files are committed after a checkpoint, but for certain before the next one
+                cluster.checkpoint(settings, "lake")
+            break
         if behind.get("lake") and not any(count for name, count in behind.items() if name != "lake"):
             cluster.checkpoint(settings, "lake")  # its own come seldom, and it is they that say how far it is
+        time.sleep(0.5)
+    while time.monotonic() < until:
+        if not _uncommitted(settings):
+            return
         time.sleep(0.5)
     late = ", ".join(f"{name} by {count:,} messages" for name, count in lag(settings, names).items() if count)
     raise UserError(

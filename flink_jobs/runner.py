@@ -6,18 +6,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
+from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
 
 import psycopg2
 
-from flink_jobs import iceberg
+from flink_jobs import iceberg, plans
+from flink_jobs.plans import Plan
 from flink_jobs.sql_files import SqlFile, definitions, inserts, job_options, needed, read_query
 from flink_jobs.variables import Batch, variables
 from tidemark import endpoints, kafka_clients
@@ -48,24 +51,67 @@ def main(job: str, arguments: Sequence[str] | None = None) -> None:
     sys.stdout.write(f"{job}: submitted as {job_id}\n")
 
 
-def submit(
-    settings: Settings, job: str, options: Mapping[str, str], *, bounded: bool = False, wait: bool = False
-) -> str:
-    """Submit ``job`` and return its id (32 hex digits).
+@dataclass
+class Prepared:
+    """A job that Flink has planned, and that can be started."""
 
-    ``options`` are Flink's own (where the cluster is, which savepoint to start from), and the job's options.sql adds
-    to them; ``bounded`` lets the job read what the topics hold now and finish, and ``wait`` waits for that.
-    Raises UserError with Flink's own sentence and the SQL file where a statement is wrong, or where Kafka refuses us.
+    plan: Plan
+    _settings: Settings
+    _job: str
+    _table_env: Any
+
+    def start(self, snapshot: str = "", *, drop_state: bool = False, wait: bool = False) -> str:
+        """Start the job, from the savepoint or checkpoint ``snapshot`` (URI) where one is given; return its id (32 hex
+        digits). ``drop_state`` leaves state in it that no step takes; ``wait`` waits until the job has finished.
+
+        Raises UserError where Flink refuses, and where the job `lake` would add all rows once more.
+        """
+        config = self._table_env.get_config()
+        if snapshot:
+            config.set("execution.state-recovery.path", snapshot)
+            config.set("execution.state-recovery.ignore-unclaimed-state", str(drop_state).lower())
+        # As the table environment has it: `flink run -s` sets it there.
+        if self._job == "lake" and not config.get("execution.state-recovery.path", ""):
+            iceberg.refuse_again(self._settings)
+        with NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(self.plan.json)
+            file.flush()
+            result = _plainly("", lambda: self._table_env.execute_sql(f"EXECUTE PLAN '{file.name}'"))
+        if wait:
+            result.wait()
+        return str(result.get_job_client().get_job_id())
+
+
+def prepare(settings: Settings, job: str, options: Mapping[str, str], *, bounded: bool = False) -> Prepared:
+    """Have Flink plan ``job``; for `lake` its tables are brought up to date before.
+
+    ``options`` are Flink's own (where the cluster is), and the job's options.sql adds to them; ``bounded`` lets the job
+    read what the topics hold now and finish. Raises UserError with Flink's own sentence and the SQL file where a
+    statement is wrong, or where Kafka refuses us.
     """
     kafka_clients.check(settings)  # on the cluster the job would try for ever
     if job == "lake":
         iceberg.migrate(settings)
     values = variables(settings, job, bounded=bounded)
-    statements = _statements(settings, values, job, {**_durability(settings), **options, "pipeline.name": job})
-    result = _plainly("", statements.execute)
-    if wait:
-        result.wait()
-    return str(result.get_job_client().get_job_id())
+    given = {
+        **_durability(settings),
+        **options,
+        "pipeline.name": job,
+        "table.plan.compile.catalog-objects": "IDENTIFIER",  # not the options of tables, with the password
+    }
+    table_env, statements, files = _statements(values, job, given)
+    # Nor are they part of what the plan is known by: they may change without it.
+    sql = "\n".join(file.text.partition(" WITH (")[0] for file in files)
+    text = _plainly("", lambda: statements.compile_plan().as_json_string())
+    plan = Plan(hashlib.sha256(sql.encode()).hexdigest(), plans.named_by_content(text))
+    return Prepared(plan, settings, job, table_env)
+
+
+def submit(
+    settings: Settings, job: str, options: Mapping[str, str], *, bounded: bool = False, wait: bool = False
+) -> str:
+    """Prepare ``job`` and start it anew; return its id. Arguments and errors are those of `prepare` and `start`."""
+    return prepare(settings, job, options, bounded=bounded).start(wait=wait)
 
 
 def run_batch(settings: Settings, job: str, options: Mapping[str, str], batch: Batch) -> str:
@@ -99,6 +145,7 @@ def run_batch(settings: Settings, job: str, options: Mapping[str, str], batch: B
 
 def _forget_unmatched(settings: Settings, batch: Batch) -> None:
     login = endpoints.postgres(settings, "writer")
+    tls: dict[str, Any] = {**login.tls}
     server = psycopg2.connect(
         host=login.host,
         port=login.port,
@@ -106,6 +153,7 @@ def _forget_unmatched(settings: Settings, batch: Batch) -> None:
         user=login.user,
         password=login.password,
         connect_timeout=5,
+        **tls,
     )
     try:
         with server, server.cursor() as cursor:
@@ -144,7 +192,7 @@ def explain(settings: Settings, job: str) -> str:
     """Return the plan of ``job`` with the changelog mode of each step."""
     from pyflink.table import ExplainDetail
 
-    statements = _statements(settings, variables(settings, job), job, {})
+    _, statements, _ = _statements(variables(settings, job), job, {})
     return str(_plainly("", lambda: statements.explain(ExplainDetail.CHANGELOG_MODE)))
 
 
@@ -183,17 +231,15 @@ def _rows(result: Any) -> Iterator[Any]:
             yield row
 
 
-def _statements(settings: Settings, values: Mapping[str, str], job: str, options: Mapping[str, str]) -> Any:
+def _statements(values: Mapping[str, str], job: str, options: Mapping[str, str]) -> tuple[Any, Any, list[SqlFile]]:
     table_env = _environment({**options, **job_options(job, values)})
-    # As the table environment has it: `flink run -s` sets it there.
-    if job == "lake" and not table_env.get_config().get("execution.state-recovery.path", ""):
-        iceberg.refuse_again(settings)
     files = inserts(job, values)
-    _define(table_env, needed(files, definitions(values)))
+    defined = needed(files, definitions(values))
+    _define(table_env, defined)
     statements = table_env.create_statement_set()
     for file in files:
         _plainly(file.name, partial(statements.add_insert_sql, file.text))
-    return statements
+    return table_env, statements, defined + files
 
 
 def _define(table_env: Any, files: list[SqlFile]) -> None:

@@ -38,23 +38,35 @@ class SqlFile:
 def definitions(values: Mapping[str, str], *, batch: bool = False, lake: bool = False) -> list[SqlFile]:
     """Return the lake's catalog, every CREATE TABLE, then every CREATE VIEW in the order they build on each other.
 
-    For ``batch`` those are left out whose banner says that they are for streaming only; with ``lake`` the tables over
-    topics are views over the lake instead.
+    For ``batch`` those are left out whose banner says that they are for streaming only, and what is in views/batch
+    takes the place of its namesakes; with ``lake`` the tables over topics are the views of batch over the lake instead.
     """
-    catalogs = sorted((FLINK_SQL / "catalogs").glob("*.sql"))
-    tables = sorted((FLINK_SQL / "tables").glob("*.sql"))
-    views = sorted((FLINK_SQL / "views").glob("*.sql"))
-    history = {path.name: path for path in (FLINK_SQL / "batch").glob("*.sql")} if lake else {}
-    # Those without a word of heartbeats first, because the heartbeats are defined by them.
-    tables = [path for path in tables if path.name not in history]
-    replaced = sorted(history.values(), key=lambda path: ("heartbeats" in path.name, path.name))
-    files = [_read(path, values) for path in (*catalogs, *tables, *replaced, *views)]
+    tables, views = _files("tables"), _files("views")
+    history = _files("batch") if lake else {}
+    if batch:
+        views |= _files("views/batch")
+    paths = [
+        *_in_order(_files("catalogs")),
+        *_in_order({name: path for name, path in tables.items() if name not in history}),
+        # Those without a word of heartbeats first, because the heartbeats are defined by them.
+        *sorted(history.values(), key=lambda path: ("heartbeats" in path.name, path.name)),
+        *_in_order(views),
+    ]
+    files = [_read(path, values) for path in paths]
     return [file for file in files if not (batch and _streaming_only(file))]
 
 
 def lake_tables() -> list[SqlFile]:
     """Return the definitions of the lake's tables: of the form CREATE TABLE lake.NAMESPACE.TABLE."""
-    return [_read(path, {}) for path in sorted((FLINK_SQL / "lake").glob("*.sql"))]
+    return [_read(path, {}) for path in _in_order(_files("lake"))]
+
+
+def _files(folder: str) -> dict[str, Path]:
+    return {path.name: path for path in (FLINK_SQL / folder).glob("*.sql")}
+
+
+def _in_order(files: Mapping[str, Path]) -> list[Path]:
+    return [files[name] for name in sorted(files)]
 
 
 def _streaming_only(file: SqlFile) -> bool:
@@ -67,17 +79,18 @@ def needed(files: list[SqlFile], available: list[SqlFile]) -> list[SqlFile]:
     A file's name is the name of what it defines. Defining a view makes Flink check all it builds on, which for what
     a job does not use is time for nothing.
     """
-    names = {_defined(file): file for file in available}
+    names = {defined(file): file for file in available}
     found: set[str] = set()
     open_files = list(files)
     while open_files:
         used = {name for name in _WORD.findall(open_files.pop().text) if name in names}
         open_files += [names[name] for name in used - found]
         found |= used
-    return [file for file in available if _defined(file) in found]
+    return [file for file in available if defined(file) in found]
 
 
-def _defined(file: SqlFile) -> str:
+def defined(file: SqlFile) -> str:
+    """Return the name of the table, view or catalog that a definition is of."""
     return _NUMBER.sub("", file.path.stem)
 
 

@@ -32,6 +32,11 @@ class Batch:
     until: datetime | None = None
 
 
+def consumer_group(job: str, *, text: bool = False) -> str:
+    """Return the consumer group of a job. Topics that it also reads as text have two readers: each has its offsets."""
+    return f"tidemark-{job}-text" if text else f"tidemark-{job}"
+
+
 def variables(
     settings: Settings,
     job: str,
@@ -46,15 +51,20 @@ def variables(
     ``bounded`` makes sources end at what the topics hold now, as does ``batch``, the run over history that this is.
     """
     bounded = bounded or batch is not None
-    group = f"tidemark-{job}"
+    group = consumer_group(job)
     watermarks, windows, alerts = settings.watermarks, settings.windows, settings.alerts
+    macro, impact = settings.macro, settings.impact
     waits_for_news = job in ("enrich", "lake")
+    # The join waits for news as long as its own delays say, whatever the source.
+    trades = watermarks.enrich_trades if waits_for_news else watermarks.trades
+    articles = watermarks.enrich_articles if waits_for_news else watermarks.articles
+    by_source = {name: max(delay, trades) if waits_for_news else delay for name, delay in watermarks.by_source.items()}
     topics = settings.topics
     return {
         # where things are
         "KAFKA_JSON_SOURCE": _options(options.kafka_json_source(settings, group, bounded, watermarks.idle)),
         "KAFKA_NEWS_SOURCE": _options(options.kafka_json_source(settings, group, bounded, watermarks.articles_idle)),
-        "KAFKA_TEXT_SOURCE": _options(options.kafka_text_source(settings, group, bounded)),
+        "KAFKA_TEXT_SOURCE": _options(options.kafka_text_source(settings, consumer_group(job, text=True), bounded)),
         "KAFKA_JSON_TABLE": _options(options.kafka_json_table(settings, group, bounded)),
         "POSTGRES": _options(options.postgres(settings, endpoints.postgres(settings, role), group)),
         "LAKE": _options(_lake(settings, job, role, batch)),
@@ -75,31 +85,82 @@ def variables(
         "ALERTS_CHECKPOINT_INTERVAL": _text(format_duration(settings.flink.alerts_checkpoint_interval)),
         "LAKE_CHECKPOINT_INTERVAL": _text(format_duration(settings.lake.checkpoint_interval)),
         # event time
-        "TRADES_WATERMARK": _interval(watermarks.enrich_trades if waits_for_news else watermarks.trades),
-        "TICKERS_WATERMARK": _interval(watermarks.tickers),
-        "ARTICLES_WATERMARK": _interval(watermarks.enrich_articles if waits_for_news else watermarks.articles),
-        "PRICES_WATERMARK": _interval(watermarks.prices),
+        "TRADES_WATERMARK": _delay(trades, by_source),
+        "TICKERS_WATERMARK": _delay(watermarks.tickers, by_source),
+        "ARTICLES_WATERMARK": _delay(articles, by_source),
+        "PRICES_WATERMARK": _delay(watermarks.prices, by_source),
         "MAX_FUTURE": _interval(settings.limits.max_future),
         "EARLIEST_EVENT_TIME": str(contract.bound("trades", "event_time", "minimum")),
         "MACRO_EVENT_TIME_MINIMUM": str(contract.bound("macro", "event_time", "minimum")),
         "LATEST_TIME": str(_LATEST_TIME),
         **_range(settings, batch),
+        # economic series
+        "MACRO_KNOWN_AFTER_MS": _macro_known_after(macro.known_after),
+        "MACRO_INDICATORS": ", ".join(map(_text, sorted(macro.known_after))),
+        "POLICY_RATE": _text(macro.policy_rate),
+        # what news did
+        "IMPACT_BAR": _interval(impact.bar),
+        "IMPACT_HORIZONS": ", ".join(str(_seconds(horizon)) for horizon in sorted(set(impact.horizons))),
+        # As far as the longest horizon, and at least to the last full minute before the news.
+        "IMPACT_REACH": _interval(max(*impact.horizons, timedelta(minutes=1) + impact.bar)),
+        "IMPACT_ESTIMATION": _interval(impact.estimation),
+        "IMPACT_MIN_RETURNS": str(impact.min_returns),
+        "IMPACT_MAX_PAUSE_MS": str(_millis(impact.max_pause)),
         # feeds
         "SEQUENTIAL_SOURCES": ", ".join(map(_text, settings.quality.sequential)),
         # windows and thresholds
         "BAR_SIZE": _interval(windows.bar),
         "CANDLE_SIZE": _interval(windows.candle),
         "CANDLE_NAME": _text(format_duration(windows.candle)),
+        "CANDLE_MEDIUM_SIZE": _interval(windows.candle_medium),
+        "CANDLE_MEDIUM_NAME": _text(format_duration(windows.candle_medium)),
+        "CANDLE_LARGE_SIZE": _interval(windows.candle_large),
+        "CANDLE_LARGE_NAME": _text(format_duration(windows.candle_large)),
+        "STATS_SIZE": _interval(windows.stats),
+        "STATS_SLIDE": _interval(windows.stats_slide),
+        "RANKING_SIZE": _interval(windows.ranking),
+        "RANKING_PLACES": str(windows.ranking_places),
         "SENTIMENT_SIZE": _interval(windows.sentiment),
         "PREDICTION_SIZE": _interval(windows.prediction),
         "PREDICTION_SLIDE": _interval(windows.prediction_slide),
+        "PREDICTION_HORIZON": _interval(windows.prediction_horizon),
+        "PREDICTION_STEPS": str(windows.prediction_horizon // windows.prediction_slide),
+        "PREDICTION_HALF_LIFE": _number(windows.prediction_half_life.total_seconds()),
+        "PREDICTION_MEMORY": str(windows.prediction_memory),
+        "SCORE_SIZE": _interval(windows.score),
+        "SCORE_NAME": _text(format_duration(windows.score)),
+        "SCORE_SLIDE": _interval(windows.score_slide),
+        "SCORE_LONG_SIZE": _interval(windows.score_long),
+        "SCORE_LONG_NAME": _text(format_duration(windows.score_long)),
+        "SCORE_LONG_SLIDE": _interval(windows.score_long_slide),
         "NEWS_JOIN": _interval(windows.news_join_batch if batch else windows.news_join),
         "PRICE_CHANGE_PCT": _number(alerts.price_change_pct),
+        "DAILY_MOVE_PCT": _number(alerts.daily_move_pct),
+        "DAILY_MOVE_HOLD": _interval(alerts.daily_move_hold),
         "SPIKE_PCT": _number(alerts.spike_pct),
         "SPIKE_LOOKBACK": _interval(alerts.spike_lookback),
+        "SLOW_SPIKE_PCT": _number(alerts.slow_spike_pct),
+        "SLOW_SPIKE_LOOKBACK": _interval(alerts.slow_spike_lookback),
+        "SLOW_SPIKE_LOOKBACK_NAME": _text(format_duration(alerts.slow_spike_lookback)),
+        "ZSCORE_SIGMA": _number(alerts.zscore_sigma),
+        "ZSCORE_CRITICAL_SIGMA": _number(alerts.zscore_critical_sigma),
+        "VOLUME_SURGE_RATIO": _number(alerts.volume_surge_ratio),
+        "DIVERGENCE_PCT": _number(alerts.divergence_pct),
+        "DIVERGENCE_WINDOW": _interval(alerts.divergence_window),
+        "DIVERGENCE_WINDOW_NAME": _text(format_duration(alerts.divergence_window)),
+        "DOLLARS": ", ".join(map(_text, alerts.dollars)),
+        "SENTIMENT_SHIFT": _number(alerts.sentiment_shift),
+        "SENTIMENT_RECENT": _interval(alerts.sentiment_recent),
+        "SENTIMENT_HISTORY": _interval(alerts.sentiment_history),
+        "SENTIMENT_ARTICLES": str(alerts.sentiment_articles),
+        "INDEX_SHIFT_POINTS": str(alerts.index_shift_points),
+        "ALERT_STEP": _interval(alerts.step),
+        "ALERT_HISTORY": _interval(alerts.history),
+        "ALERT_HISTORY_STEPS": str(alerts.history_steps),
+        "ALERT_MAX_DURATION": _interval(alerts.max_duration),
+        "ALERT_RULES_CACHE": _text(format_duration(alerts.rules_cache)),
         "STALE_AFTER": _interval(alerts.stale_after),
         "STALE_AFTER_SECONDS": _number(alerts.stale_after.total_seconds()),
-        "SPIKE_MAX_DURATION": _interval(alerts.spike_max_duration),
         # the contract's bounds
         **_forms("trades", "source", "symbol", "pair", "trade_id"),
         **_forms("tickers", "source", "symbol", "pair"),
@@ -220,13 +281,42 @@ def _options(pairs: dict[str, str]) -> str:
     return ",\n    ".join(f"{_text(name)} = {_text(value)}" for name, value in pairs.items())
 
 
+def _delay(usual: timedelta, by_source: dict[str, timedelta]) -> str:
+    """Return the delay of a watermark: an interval, or one that depends on the column ``source``."""
+    if not by_source:
+        return _interval(usual)
+    cases = " ".join(f"WHEN {_text(name)} THEN {_interval(delay)}" for name, delay in sorted(by_source.items()))
+    return f"CASE source {cases} ELSE {_interval(usual)} END"
+
+
+def _macro_known_after(delays: dict[str, timedelta]) -> str:
+    cases = " ".join(f"WHEN {_text(name)} THEN CAST({_millis(delay)} AS BIGINT)" for name, delay in delays.items())
+    return f"CASE `indicator` {cases} END"
+
+
+def _millis(value: timedelta) -> int:
+    return round(value / timedelta(milliseconds=1))
+
+
+def _seconds(value: timedelta) -> int:
+    return round(value / timedelta(seconds=1))
+
+
 def _interval(value: timedelta) -> str:
-    """Return the SQL interval: whole days, hours, minutes or seconds, else seconds with a fraction."""
-    millis = round(value / timedelta(milliseconds=1))
+    """Return the SQL interval: whole days, hours, minutes or seconds, else seconds with a fraction.
+
+    Flink takes at most three digits in front: what has more is written with all units.
+    """
+    millis = _millis(value)
     for unit, size in (("DAY", 86_400_000), ("HOUR", 3_600_000), ("MINUTE", 60_000), ("SECOND", 1_000)):
-        if millis % size == 0:
-            digits = str(millis // size)
+        digits = str(millis // size)
+        if millis % size == 0 and len(digits) <= 3:
             precision = f"({len(digits)})" if len(digits) > 2 else ""
             return f"INTERVAL '{digits}' {unit}{precision}"
     seconds, fraction = divmod(millis, 1_000)
-    return f"INTERVAL '{seconds}.{fraction:03}' SECOND({max(2, len(str(seconds)))}, 3)"
+    if seconds < 1_000:
+        return f"INTERVAL '{seconds}.{fraction:03}' SECOND({max(2, len(str(seconds)))}, 3)"
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"INTERVAL '{days} {hours:02}:{minutes:02}:{seconds:02}.{fraction:03}' DAY(3) TO SECOND(3)"

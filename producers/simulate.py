@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from producers.contract import bound
-from producers.market import FAULTS, MINUTE, Arrival, Divergence, Jump, Market, MarketConfig, Outage
+from producers.market import FAULTS, MINUTE, Arrival, Divergence, Jump, Market, MarketConfig, Outage, Shift, Surge
 from producers.sink import KafkaSink, SendError, Sink
 from tidemark.errors import UserError
 from tidemark.settings import Settings
@@ -53,11 +53,10 @@ class TopicTruth:
 
 @dataclass
 class Truth:
-    """What a simulation sent, per logical topic, which jumps its news caused, which trades it kept back, and when an
-    aggregator was wrong. Times in epoch ms UTC.
+    """What a simulation sent, per logical topic, which jumps its news caused, which trades it kept back, when an
+    aggregator was wrong, a volume surged or the mood of news shifted. Times in epoch ms UTC.
 
-    ``complete`` is false where it was stopped early; ``jumps``, ``outages`` and ``divergences`` are then those that
-    were over.
+    ``complete`` is false where it was stopped early; what happened is then only what was over.
     """
 
     seed: int
@@ -69,6 +68,8 @@ class Truth:
     jumps: list[Jump]
     outages: list[Outage]
     divergences: list[Divergence]
+    surges: list[Surge]
+    shifts: list[Shift]
 
     def write(self, path: Path) -> None:
         """Write it as JSON. Raises UserError where that is not possible."""
@@ -83,7 +84,8 @@ class Truth:
         """Return what `write` wrote."""
         values = json.loads(path.read_text(encoding="utf-8"))
         values["topics"] = {topic: TopicTruth(**counts) for topic, counts in values["topics"].items()}
-        for name, kind in (("jumps", Jump), ("outages", Outage), ("divergences", Divergence)):
+        kinds = {"jumps": Jump, "outages": Outage, "divergences": Divergence, "surges": Surge, "shifts": Shift}
+        for name, kind in kinds.items():
             values[name] = [kind(**value) for value in values[name]]
         return cls(**values)
 
@@ -189,6 +191,8 @@ def simulate(
         jumps=[jump for jump in market.jumps if complete or jump.end_ms < newest],
         outages=[outage for outage in market.outages if complete or 0 < outage.back_ms < newest],
         divergences=[divergence for divergence in market.divergences if complete or divergence.end_ms < newest],
+        surges=[surge for surge in market.surges if complete or surge.end_ms < newest],
+        shifts=[shift for shift in market.shifts if complete or shift.end_ms < newest],
     )
     truth.write(truth_file or truth_path(settings, config))
     return truth
@@ -221,6 +225,8 @@ def _command(
     late: Annotated[float, typer.Option(help="Share of trades held back 30 to 90 s.")] = MarketConfig.late,
     malformed: Annotated[float, typer.Option(help="Malformed messages per sound one.")] = MarketConfig.malformed,
     outages: Annotated[int, typer.Option(help="Times in which the trades of a pair stop for 1 to 3 minutes.")] = 2,
+    surges: Annotated[int, typer.Option(help="Times in which the volume of a pair surges.")] = 2,
+    shifts: Annotated[int, typer.Option(help="Times in which the mood of the news about a coin shifts.")] = 1,
     truth: Annotated[
         Path | None,
         typer.Option(help="Where to write what was injected.", show_default="simulations/ in data_dir"),
@@ -245,6 +251,8 @@ def _command(
         late=late,
         malformed=malformed,
         outages=outages,
+        surges=surges,
+        shifts=shifts,
     )
     config = replace(config, start_ms=start_of(start, config.minutes, pace, time.time_ns() // 1_000_000))
     path = truth or truth_path(settings, config)
@@ -288,7 +296,8 @@ def summary(truth: Truth) -> list[str]:
     missed, lost = (sum(getattr(one, name) for one in truth.outages) for name in ("missed", "lost"))
     lines.append(
         f"outages: {len(truth.outages)} ({missed:,} trades missed, {lost:,} never sent), "
-        f"divergences of aggregators: {len(truth.divergences)}"
+        f"divergences of aggregators: {len(truth.divergences)}, surges of volume: {len(truth.surges)}, "
+        f"shifts of mood: {len(truth.shifts)}"
     )
     return lines
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ from rich.table import Table
 from demo import cli as demo_cli
 from flink_jobs import cli as jobs_cli
 from producers import cli as producers_cli
-from stack import dead_letters, quality
+from stack import alert_rules, dead_letters, quality
 from tidemark.endpoints import Role
 from tidemark.errors import UserError
 from tidemark.settings import settings
@@ -36,13 +37,14 @@ producers_cli.register(app)
 producers_cli.backfill.command("gaps")(quality.backfill_gaps)
 app.command(rich_help_panel="Queries")(quality.quality)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(alert_rules.app, name="alerts")
 jobs_cli.register(app)
 demo_cli.register(app)
 
 _out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # a pipe has no width to keep to
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-_COLOURS = {"up": "green", "RUNNING": "green", "starting": "yellow", "failed": "red", "down": "red"}
+_COLOURS = {"up": "green", "done": "green", "RUNNING": "green", "starting": "yellow", "failed": "red", "down": "red"}
 _COLOURS |= {"connected": "green", "waiting": "green", "failing": "red", "OPEN": "red", "HALF_OPEN": "yellow"}
 
 
@@ -92,7 +94,7 @@ def down(
 
 @app.command(rich_help_panel="Local stack")
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Show the parts, the sources, the jobs, and how much is in the topics and the tables."""
+    """Show the parts, the sources, the jobs, how much is in the topics and the tables, and its last maintenance."""
     from stack import local
 
     found = local.status(settings())
@@ -117,6 +119,13 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
             for name, number in sorted(found[key].items()):
                 counts.add_row(name, f"{number:,}")
             _out.print(counts)
+    if found["maintenance"]:
+        runs = _table("task", "last run", "state", "seconds", "result")
+        for run in found["maintenance"]:
+            state = _coloured("failed" if run["failed"] else "done")
+            ended = _clock(run["ended_at"])
+            runs.add_row(run["task"], ended, state, f"{run['seconds']:.1f}", escape(_cut(run["result"], 80)))
+        _out.print(runs)
 
 
 def _sources(found: list[dict[str, Any]]) -> Table:
@@ -145,7 +154,9 @@ def health() -> None:
 
 @app.command(rich_help_panel="Local stack")
 def logs(
-    part: Annotated[str | None, typer.Argument(help="kafka, postgres, jobmanager, taskmanager; all without.")] = None,
+    part: Annotated[
+        str | None, typer.Argument(help="kafka, postgres, jobmanager, taskmanager, maintenance; all without.")
+    ] = None,
     *,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as the logs grow.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines.")] = 50,
@@ -168,7 +179,7 @@ def migrate() -> None:
     """Bring the tables of PostgreSQL up to date (`up` does so for the local one)."""
     from stack import migrate as migrations
 
-    applied = migrations.migrate(settings())
+    applied = migrations.migrate(settings(), report=_say)
     _say(f"Applied {', '.join(applied)}." if applied else "The tables are up to date.")
 
 
@@ -193,8 +204,25 @@ def psql(
         "PGDATABASE": login.database,
         "PGUSER": login.user,
         "PGPASSWORD": login.password,
+        **{f"PG{name.upper()}": value for name, value in login.tls.items()},
     }
-    _become(str(postgres_bin() / "psql"), *context.args, environment=environment)
+    program = postgres_bin() / "psql"
+    if settings().postgres.sslmode != "prefer":
+        found = shutil.which("psql")
+        if found is None:
+            raise UserError("The psql that Tidemark brings along has no TLS.", "Install PostgreSQL's client programs.")
+        program = Path(found)
+    _become(str(program), *context.args, environment=environment)
+
+
+@app.command(rich_help_panel="Local stack")
+def maintain(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False
+) -> None:
+    """Make and drop partitions, make old ones compact, compute rollups (the local stack does so daily)."""
+    from stack import maintain as maintenance
+
+    maintenance.maintain(settings(), _say, dry_run=dry_run)
 
 
 @app.command(context_settings=_PASS_ON, add_help_option=False, rich_help_panel="Jobs")
@@ -230,8 +258,8 @@ def _cut(text: str, length: int) -> str:
 def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
     for column in columns:
-        numeric = column in ("messages", "dead", "rows", "records in", "records out", "process")
-        name = column in ("job", "table", "topic", "part", "source")
+        numeric = column in ("messages", "dead", "rows", "records in", "records out", "process", "seconds")
+        name = column in ("job", "table", "topic", "part", "source", "task")
         table.add_column(column, justify="right" if numeric else "left", no_wrap=name, max_width=30 if name else None)
     return table
 

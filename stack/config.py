@@ -20,6 +20,7 @@ from connectors.artefacts import JARS
 from connectors.java import java_home
 from tidemark.endpoints import Ports
 from tidemark.errors import UserError
+from tidemark.paths import ROOT
 from tidemark.settings import Settings
 
 PYTHON = str(Path(sys.prefix) / "bin" / "python")  # sys.executable has a name that depends on how one was called
@@ -83,6 +84,11 @@ class Layout:
         return self.data_dir / "postgres" / "data"
 
     @property
+    def maintenance(self) -> Path:
+        """The settings of the part `maintenance`, among the secrets since there may be a password in them."""
+        return self.data_dir / "secrets" / "maintenance.json"
+
+    @property
     def flink(self) -> Path:
         """Flink's ``conf/``, ``checkpoints/``, ``savepoints/``, ``log/`` (of its clients) and ``tmp/``."""
         return self.data_dir / "flink"
@@ -103,11 +109,14 @@ class Layout:
 
 
 def parts(settings: Settings) -> list[str]:
-    """Return the parts that the local stack runs: those for which the settings name no server elsewhere."""
+    """Return the parts that the local stack runs: those for which the settings name no server elsewhere, and what sees
+    to PostgreSQL wherever that is.
+    """
     return [
         *([] if settings.kafka.bootstrap else ["kafka"]),
         *([] if settings.postgres.host else ["postgres"]),
         *([] if settings.flink.rest else ["jobmanager", "taskmanager"]),
+        "maintenance",
     ]
 
 
@@ -188,7 +197,8 @@ def _flink(settings: Settings, layout: Layout, ports: Ports) -> str:
         "taskmanager.host": "127.0.0.1",
         "taskmanager.bind-host": "127.0.0.1",
         "taskmanager.memory.process.size": flink.taskmanager_memory,
-        "taskmanager.memory.managed.fraction": 0.2,  # batch queries only; streaming state is on the heap
+        # Streaming state is on the heap, but each window of a job takes at least 1 MiB of its slot's share.
+        "taskmanager.memory.managed.size": f"{24 * flink.slots}m",
         "taskmanager.memory.network.min": "128m",
         "taskmanager.memory.network.max": "128m",
         "taskmanager.numberOfTaskSlots": flink.slots,
@@ -241,6 +251,7 @@ def _supervisord(settings: Settings, layout: Layout, ports: Ports) -> str:
         "postgres": ([*python, "stack.unprivileged", *postgres_command(layout, ports)], "INT"),  # INT: fast shutdown
         "jobmanager": ([str(bin_dir / "jobmanager.sh"), "start-foreground"], "TERM"),
         "taskmanager": ([str(bin_dir / "taskmanager.sh"), "start-foreground"], "TERM"),
+        "maintenance": ([*python, "stack.upkeep", str(layout.maintenance)], "TERM"),
     }
     lines = [
         "[supervisord]",
@@ -264,6 +275,7 @@ def _supervisord(settings: Settings, layout: Layout, ports: Ports) -> str:
             "",
             f"[program:{name}]",
             f"command={shlex.join(command)}",
+            *([f"directory={ROOT}"] if name == "maintenance" else []),  # this checkout, whichever is installed
             "autostart=false",
             "autorestart=true",
             "startsecs=10",

@@ -46,7 +46,8 @@ def fetch(settings: Settings, query: str, **values: Any) -> list[dict[str, Any]]
 def connect(settings: Settings, role: Role) -> Connection:
     """Connect as ``role``. Raises psycopg2.OperationalError where nothing answers."""
     login = endpoints.postgres(settings, role)
-    return psycopg2.connect(
+    tls: dict[str, Any] = {**login.tls}
+    server: Connection = psycopg2.connect(
         host=login.host,
         port=login.port,
         dbname=login.database,
@@ -54,7 +55,9 @@ def connect(settings: Settings, role: Role) -> Connection:
         password=login.password,
         connect_timeout=5,
         application_name="tidemark",
+        **tls,
     )
+    return server
 
 
 def prepare(settings: Settings) -> None:

@@ -26,7 +26,7 @@ from connectors import artefacts, flink_home
 from connectors.java import java_home
 from flink_jobs import cluster
 from producers import health as producers_health
-from stack import config, database, migrate, ports, topics
+from stack import config, database, migrate, ports, topics, upkeep
 from stack.config import Layout
 from stack.supervise import Process, Supervisor, end_orphans
 from tidemark import endpoints, kafka_clients
@@ -34,12 +34,12 @@ from tidemark.endpoints import Ports
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
-PARTS = ("kafka", "postgres", "jobmanager", "taskmanager")
+PARTS = ("kafka", "postgres", "jobmanager", "taskmanager", "maintenance")
 Report = Callable[[str], None]
 
 _START_SECONDS = 120  # a part that is not up by then will not come up
 _SUSPEND_SECONDS = 120  # for the savepoints of all jobs
-_MEMORY_MIB = 500  # what Kafka and PostgreSQL take at work
+_MEMORY_MIB = 550  # what Kafka, PostgreSQL and the maintenance take at work
 _DISK_MIB = 1000
 _STATES = {"RUNNING": "starting", "STARTING": "starting", "BACKOFF": "starting", "FATAL": "failed"}
 
@@ -77,7 +77,7 @@ def down(settings: Settings, report: Report = lambda text: None) -> None:
         if supervisor.is_alive():
             if "jobmanager" in supervisor.processes() and is_healthy(settings, "jobmanager"):
                 _suspend_jobs(settings, report)
-            for names in (("taskmanager", "jobmanager"), ("kafka", "postgres")):
+            for names in (("taskmanager", "jobmanager", "maintenance"), ("kafka", "postgres")):
                 with ThreadPoolExecutor(max_workers=len(names)) as pool:
                     list(pool.map(supervisor.stop_part, names))
             supervisor.stop()
@@ -91,7 +91,7 @@ def wipe(settings: Settings) -> None:
 
 
 def status(settings: Settings) -> dict[str, Any]:
-    """Return what there is: ``parts``, ``sources``, ``jobs``, ``topics`` and ``tables``, in the form
+    """Return what there is: ``parts``, ``sources``, ``jobs``, ``topics``, ``tables`` and ``maintenance``, in the form
     `tidemark status --json` has.
 
     Never raises because something is down: what cannot be asked is given as down or left out.
@@ -104,6 +104,7 @@ def status(settings: Settings) -> dict[str, Any]:
         "jobs": _jobs(settings) if "jobmanager" in up_now else [],
         "topics": topics.count(settings) if "kafka" in up_now else {},
         "tables": database.count(settings) if "postgres" in up_now else {},
+        "maintenance": upkeep.last_runs(settings) if "postgres" in up_now else [],
     }
 
 
@@ -155,6 +156,9 @@ def health(settings: Settings) -> list[Finding]:
             well = job["state"] == "RUNNING"
             advice = "" if well else "The reason is under Exceptions in Flink's web UI; `tidemark up` restores jobs."
             findings.append(Finding(f"job {job['name']}", job["state"], advice))
+    for run in upkeep.last_runs(settings):
+        advice = f"{run['result']}. It is tried again by itself; `tidemark maintain` does so now."
+        findings.append(Finding(f"task {run['task']}", *(("failed", advice) if run["failed"] else ("done", ""))))
     sources = [one for one in producers_health.states(settings) if one.state != "stopped" or one.rubbish]
     return [*findings, *(Finding(f"source {one.source}", one.state, _advice(one)) for one in sources)]
 
@@ -196,7 +200,7 @@ def part_states(settings: Settings) -> list[dict[str, Any]]:
 
 
 def address_of(settings: Settings, part: str) -> str | None:
-    """Return where ``part`` can be reached; a TaskManager can only be asked through the JobManager."""
+    """Return where ``part`` can be reached, if it can be; a TaskManager can only be asked through the JobManager."""
     if part == "kafka":
         return endpoints.kafka_bootstrap(settings)
     if part == "postgres":
@@ -205,11 +209,17 @@ def address_of(settings: Settings, part: str) -> str | None:
         return f"{host}:{port or 5432}"
     if part == "jobmanager":
         return _rest_url(settings)
+    if part == "maintenance":
+        return None
     return next(iter(_task_managers(settings)), None)
 
 
 def is_healthy(settings: Settings, part: str) -> bool:
-    """Return whether ``part`` does its work: Kafka answers, PostgreSQL selects, a TaskManager is registered."""
+    """Return whether ``part`` does its work: Kafka answers, PostgreSQL selects, a TaskManager is registered. The
+    maintenance cannot be asked, and is well while it runs.
+    """
+    if part == "maintenance":
+        return True
     if part == "kafka":
         return _kafka_answers(settings)
     if part == "postgres":
@@ -329,9 +339,13 @@ def _start_postgres(settings: Settings, supervisor: Supervisor, report: Report) 
         _start_part(settings, supervisor, "postgres", lambda: database.superuser_connects(settings))
         database.make_roles(settings)
         report(f"PostgreSQL is up at {address_of(settings, 'postgres')}")
-    applied = migrate.migrate(settings)
+    skipped: list[str] = []
+    applied = migrate.migrate(settings, report=skipped.append)
     if applied:
-        report(f"Applied the migrations {', '.join(applied)}")
+        for text in (f"Applied the migrations {', '.join(applied)}", *skipped):
+            report(text)
+    upkeep.write(settings)
+    _start_part(settings, supervisor, "maintenance", lambda: "maintenance" in _running(supervisor))
 
 
 def _start_flink(settings: Settings, supervisor: Supervisor, report: Report) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tidemark.paths import POSTGRES_SQL
 from tidemark.settings import Settings
 
 _NAME = re.compile(r"\d{3}_[a-z0-9_]+\.sql")
+_EXTENSION = re.compile(r"^-- Extension: (\w+)$", re.MULTILINE)
 _LOCK = 7_443_211  # any number, the same for everybody who migrates a Tidemark database
 
 
@@ -30,6 +32,12 @@ class Migration:
     def checksum(self) -> str:
         """By which a change after the fact is noticed."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def extension(self) -> str | None:
+        """The extension of PostgreSQL without which it is skipped; its banner names it."""
+        found = _EXTENSION.search(self.text)
+        return found[1] if found else None
 
 
 def read(folder: Path = POSTGRES_SQL) -> list[Migration]:
@@ -47,7 +55,8 @@ def read(folder: Path = POSTGRES_SQL) -> list[Migration]:
 def pending(migrations: list[Migration], applied: dict[str, str]) -> list[Migration]:
     """Return those of ``migrations`` that are yet to be applied; ``applied`` gives checksums by name.
 
-    Raises UserError where an applied file has changed or gone since, or a new one comes before an applied one.
+    Raises UserError where an applied file has changed or gone since, or a new one comes before an applied one; one that
+    needs an extension may come at any time after, when that is there.
     """
     here = {migration.name for migration in migrations}
     for name in applied:
@@ -63,18 +72,22 @@ def pending(migrations: list[Migration], applied: dict[str, str]) -> list[Migrat
                 f"sql/postgres/{migration.name} was changed after it had been applied.",
                 "Undo the change, and put it into a new file with the next number.",
             )
-    if new and applied and new[0].name < max(applied):
-        raise UserError(
-            f"sql/postgres/{new[0].name} comes before {max(applied)}, which has been applied already.",
-            "Give it the next number.",
-        )
+    for migration in new:
+        if applied and migration.name < max(applied) and not migration.extension:
+            raise UserError(
+                f"sql/postgres/{migration.name} comes before {max(applied)}, which has been applied already.",
+                "Give it the next number.",
+            )
     return new
 
 
-def migrate(settings: Settings, folder: Path = POSTGRES_SQL) -> list[str]:
+def migrate(
+    settings: Settings, folder: Path = POSTGRES_SQL, report: Callable[[str], None] = lambda text: None
+) -> list[str]:
     """Apply what is pending, as the role migrator; return the names. Two at once wait for each other.
 
-    Raises UserError where a migration fails (it is then undone, those before it stay), or see :func:`pending`.
+    What needs an extension that the database does not have is left pending, and ``report`` told so. Raises UserError
+    where a migration fails (it is then undone, those before it stay), or see :func:`pending`.
     """
     migrations = read(folder)
     server = database.connect(settings, "migrator")
@@ -84,11 +97,25 @@ def migrate(settings: Settings, folder: Path = POSTGRES_SQL) -> list[str]:
             cursor.execute(database.statement("setup/schema_migrations"))
             cursor.execute(database.statement("queries/applied_migrations"))
             new = pending(migrations, dict(cursor.fetchall()))
+        done = []
         for migration in new:
-            _apply(server, migration)
+            if migration.extension and not _has(server, migration.extension):
+                report(
+                    f"{migration.name} is skipped: the database does not have the extension {migration.extension}"
+                    f" (after CREATE EXTENSION {migration.extension}, `tidemark migrate` applies it)"
+                )
+            else:
+                _apply(server, migration)
+                done.append(migration.name)
     finally:
         server.close()  # which also gives the lock back
-    return [migration.name for migration in new]
+    return done
+
+
+def _has(server: Connection, extension: str) -> bool:
+    with server, server.cursor() as cursor:
+        cursor.execute(database.statement("queries/extension_exists"), {"extension": extension})
+        return cursor.fetchone() is not None
 
 
 def _apply(server: Connection, migration: Migration) -> None:

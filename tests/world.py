@@ -42,6 +42,7 @@ class World:
             "postgres": {"database": name},
             "flink": _PACE,
             "lake": {"enabled": False},  # else each would wait for its start; tests of the lake turn it on
+            "storage": {"retention": "36500d"},  # the rows of tests may be of any time
         }
         for group, values in overrides.items():
             groups[group] = {**groups.get(group, {}), **values}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import ssl
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlencode
 
 from tidemark.errors import UserError
 from tidemark.settings import Settings
@@ -51,11 +53,27 @@ class PostgresLogin:
     database: str
     user: str
     password: str
+    sslmode: str = "prefer"
+    ca_file: Path | None = None
 
     @property
     def jdbc_url(self) -> str:
-        """Return the JDBC address (no credentials in it)."""
-        return f"jdbc:postgresql://{self.host}:{self.port}/{self.database}"
+        """Return the JDBC address with its parameters of TLS (no credentials in it); more may follow after a ``&``."""
+        parameters = {"sslmode": self.sslmode}
+        if self.ca_file:
+            parameters["sslrootcert"] = str(self.ca_file)
+        elif self.sslmode == "verify-full":  # else the driver looks for a file in the home of whoever runs Flink
+            parameters["sslfactory"] = "org.postgresql.ssl.DefaultJavaSSLFactory"
+        return f"jdbc:postgresql://{self.host}:{self.port}/{self.database}?{urlencode(parameters)}"
+
+    @property
+    def tls(self) -> dict[str, str]:
+        """Return libpq's parameters of TLS: ``sslmode``, and ``sslrootcert`` where the certificate is checked."""
+        if self.sslmode != "verify-full":
+            return {"sslmode": self.sslmode}
+        # psycopg2's wheel has an OpenSSL of its own, which does not know where this system keeps its authorities.
+        authorities = self.ca_file or ssl.get_default_verify_paths().cafile
+        return {"sslmode": self.sslmode, "sslrootcert": str(authorities or "system")}
 
     def __repr__(self) -> str:
         return f"PostgresLogin({self.user}@{self.host}:{self.port}/{self.database})"
@@ -104,4 +122,6 @@ def postgres(settings: Settings, role: Role) -> PostgresLogin:
         database=settings.postgres.database,
         user=f"tidemark_{role}",
         password=password,
+        sslmode=settings.postgres.sslmode,
+        ca_file=settings.postgres.ca_file,
     )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 _PROBE_SECONDS = 2.0
+# A broker that refuses a password says so and hangs up; kafka-python drops the answer where it reads both at once.
+_HUNG_UP = "socket disconnected"
 _quiet = RLock()  # the level of kafka-python's log is one for all threads
 
 
@@ -146,10 +148,7 @@ def _explained(settings: Settings, causes: list[BaseException]) -> UserError:
     causes += [cause.__context__ for cause in causes if cause.__context__]  # kafka-python hides TLS errors there
     for cause in causes:
         if isinstance(cause, SaslAuthenticationFailedError):
-            return UserError(
-                f"{broker} refuses the user {kafka.username} with {kafka.sasl_mechanism}: wrong name or password.",
-                "Set kafka.username, kafka.password and kafka.sasl_mechanism to those that the broker knows.",
-            )
+            return _wrong_password(settings)
         if isinstance(cause, UnsupportedSaslMechanismError):
             return UserError(
                 f"{broker} does not offer {kafka.sasl_mechanism}.",
@@ -166,6 +165,8 @@ def _explained(settings: Settings, causes: list[BaseException]) -> UserError:
                 f"The certificate of {broker} is signed {known} ({cause.verify_message}).",
                 "Set kafka.ca_file to the PEM file of the authority that signed it.",
             )
+    if kafka.password and any(_HUNG_UP in str(cause) for cause in causes):
+        return _wrong_password(settings)
     if _reachable(settings) and kafka.security_protocol == "PLAINTEXT":
         if _speaks_tls(settings):
             return UserError(
@@ -181,6 +182,15 @@ def _explained(settings: Settings, causes: list[BaseException]) -> UserError:
     return UserError(
         f"Kafka does not answer at {kafka_bootstrap(settings)}.",
         advice if kafka.bootstrap else "Start the local stack with `tidemark up`.",
+    )
+
+
+def _wrong_password(settings: Settings) -> UserError:
+    kafka = settings.kafka
+    return UserError(
+        f"Kafka at {kafka_bootstrap(settings)} refuses the user {kafka.username} with {kafka.sasl_mechanism}: "
+        "wrong name or password.",
+        "Set kafka.username, kafka.password and kafka.sasl_mechanism to those that the broker knows.",
     )
 
 

@@ -13,7 +13,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -43,9 +53,18 @@ def _pem(path: Path) -> Path:
     return path
 
 
+def _whole_minutes(value: timedelta) -> timedelta:
+    if value % timedelta(minutes=1):
+        raise ValueError("must be whole minutes")
+    return value
+
+
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+WholeMinutes = Annotated[PositiveDuration, AfterValidator(_whole_minutes)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,32}$")]
+IndicatorName = Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,40}$")]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d* ?[mg]$")]  # in MiB or GiB, as Flink writes it
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -110,8 +129,29 @@ class Postgres(Group):
     writer_password: SecretStr | None = None
     reader_password: SecretStr | None = None
     lake_password: SecretStr | None = None
+    # prefer: TLS where the server has it, unchecked; require: TLS; verify-full: and the certificate is checked.
+    sslmode: Literal["prefer", "require", "verify-full"] = "prefer"
+    ca_file: Annotated[Path, AfterValidator(_pem)] | None = None  # unset: the authorities that the system knows
     flush_rows: Annotated[int, Field(ge=1)] = 5000  # rows that a sink gathers before it writes
     flush_interval: PositiveDuration = timedelta(milliseconds=500)  # and the longest it holds them back
+
+    @model_validator(mode="after")
+    def _security_is_whole(self) -> Postgres:
+        if self.ca_file and self.sslmode != "verify-full":
+            raise ValueError("ca_file would go unused: set sslmode to verify-full")
+        if self.sslmode != "prefer" and not self.host:
+            raise ValueError(f"sslmode {self.sslmode} needs host: the local PostgreSQL has no TLS")
+        return self
+
+
+class Storage(Group):
+    """How long PostgreSQL keeps rows, and when it is maintained. What is kept how is in storage.policies."""
+
+    retention: PositiveDuration = timedelta(days=90)
+    compact_after: PositiveDuration = timedelta(days=7)
+    ahead: PositiveDuration = timedelta(days=7)  # for so long partitions are made before they are needed
+    schedule: Schedule = Every(timedelta(days=1))  # of `tidemark maintain`
+    rollup_interval: PositiveDuration = timedelta(minutes=1)
 
 
 class Flink(Group):
@@ -120,7 +160,7 @@ class Flink(Group):
     rest: str | None = None
     port: Port | None = None  # of the local web UI; unset: 8081, or a free one where that is taken
     parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
-    slots: Annotated[int, Field(ge=1, le=1024)] = 12
+    slots: Annotated[int, Field(ge=1, le=1024)] = 10  # each has 24 MiB of taskmanager_memory for itself
     checkpoint_interval: PositiveDuration = timedelta(seconds=5)
     alerts_checkpoint_interval: PositiveDuration = timedelta(seconds=2)  # alerts are visible once committed
     jobmanager_memory: Memory = "900m"
@@ -136,6 +176,7 @@ class Watermarks(Group):
     prices: PositiveDuration = timedelta(minutes=2)  # an aggregator updates its coins one by one
     enrich_trades: PositiveDuration = timedelta(minutes=5)  # the join waits for news that is polled every 5 min
     enrich_articles: PositiveDuration = timedelta(minutes=5)
+    by_source: dict[SourceName, PositiveDuration] = {}  # of single venues and feeds, in place of those above
     # A partition without a message for this long holds nothing back any more. Not too short where messages are dense:
     # in a backlog one partition waits while another is read, and must not be taken for silent.
     idle: PositiveDuration = timedelta(seconds=60)
@@ -147,9 +188,22 @@ class Windows(Group):
     """Sizes of the windows and bounds of the joins."""
 
     candle: PositiveDuration = timedelta(minutes=1)
+    candle_medium: PositiveDuration = timedelta(minutes=5)
+    candle_large: PositiveDuration = timedelta(hours=1)
+    stats: PositiveDuration = timedelta(hours=1)  # of price_stats …
+    stats_slide: PositiveDuration = timedelta(minutes=5)
+    ranking: PositiveDuration = timedelta(minutes=5)
+    ranking_places: Annotated[int, Field(ge=1, le=10_000)] = 100  # of an aggregator's coins; the others are left out
     sentiment: PositiveDuration = timedelta(minutes=3)
     prediction: PositiveDuration = timedelta(minutes=3)
     prediction_slide: PositiveDuration = timedelta(seconds=30)
+    prediction_horizon: PositiveDuration = timedelta(seconds=30)  # how far ahead of its window a prediction looks
+    prediction_half_life: PositiveDuration = timedelta(minutes=1)  # age at which a trade counts half as much
+    prediction_memory: Annotated[int, Field(ge=2, le=1000)] = 60  # windows before its own that a model learns from
+    score: PositiveDuration = timedelta(hours=1)  # what predictions are scored over …
+    score_slide: PositiveDuration = timedelta(minutes=5)
+    score_long: PositiveDuration = timedelta(hours=24)  # … and over longer
+    score_long_slide: PositiveDuration = timedelta(hours=1)
     news_join: PositiveDuration = timedelta(minutes=5)  # before and after the trade
     news_join_batch: PositiveDuration = timedelta(hours=24)  # … where a job runs in batch
     # What a batch run reads before and after its range, so that what reaches over its ends is computed whole.
@@ -157,20 +211,103 @@ class Windows(Group):
     bar: PositiveDuration = timedelta(seconds=1)  # what spikes are measured on
 
     @model_validator(mode="after")
-    def _slide_divides(self) -> Windows:
-        if self.prediction % self.prediction_slide:
-            raise ValueError("windows.prediction must be a multiple of windows.prediction_slide")
+    def _one_divides_the_other(self) -> Windows:
+        for long, short in (
+            ("candle", "bar"),
+            ("candle_medium", "candle"),
+            ("candle_large", "candle_medium"),
+            ("stats", "stats_slide"),
+            ("stats_slide", "candle"),
+            ("prediction", "prediction_slide"),
+            ("prediction_slide", "bar"),
+            ("prediction_horizon", "prediction_slide"),
+            ("score", "score_slide"),
+            ("score_long", "score_long_slide"),
+            ("score_long_slide", "score_slide"),
+        ):
+            if getattr(self, long) % getattr(self, short):
+                raise ValueError(f"windows.{long} must be a multiple of windows.{short}")
+        if self.prediction > 20 * self.prediction_half_life:  # the weight of the oldest trade would be lost in rounding
+            raise ValueError("windows.prediction must be at most 20 times windows.prediction_half_life")
+        return self
+
+
+class Macro(Group):
+    """Which economic series each trade is given, and how long after its date a value is known for certain."""
+
+    # From the midnight (UTC) that begins the date. Of DFF the value of a Friday is published on Monday afternoon in New
+    # York, after a holiday on Tuesday; of the monthly series, dated the first, about the middle of the next month.
+    known_after: Annotated[dict[IndicatorName, WholeMinutes], Field(min_length=1)] = {
+        "DFF": timedelta(days=5),
+        "T10Y2Y": timedelta(days=5),
+        "CPIAUCSL": timedelta(days=50),
+        "UNRATE": timedelta(days=45),
+    }
+    policy_rate: IndicatorName = "DFF"  # that has a column of its own
+
+    @model_validator(mode="after")
+    def _policy_rate_is_known(self) -> Macro:
+        if self.policy_rate not in self.known_after:
+            raise ValueError(f"policy_rate {self.policy_rate} must be one of known_after")
+        return self
+
+
+class Impact(Group):
+    """What is measured around news: returns, volumes and volatilities before and after it."""
+
+    horizons: Annotated[list[PositiveDuration], Field(min_length=1)] = [timedelta(minutes=n) for n in (1, 5, 15)]
+    bar: PositiveDuration = timedelta(seconds=10)  # what these are made of
+    estimation: WholeMinutes = timedelta(hours=1)  # before the news, whose 1-minute returns say what is usual
+    min_returns: Annotated[int, Field(ge=2)] = 20  # fewer of them say nothing
+    max_pause: PositiveDuration = timedelta(minutes=1)  # a longer time without a trade is a gap
+
+    @model_validator(mode="after")
+    def _bars_fit(self) -> Impact:
+        second = timedelta(seconds=1)
+        if self.bar % second or timedelta(minutes=1) % self.bar:
+            raise ValueError("impact.bar must be whole seconds that divide a minute")
+        if wrong := [horizon for horizon in self.horizons if horizon % self.bar]:
+            raise ValueError(f"impact.horizons must be multiples of impact.bar, which {wrong[0]} is not")
         return self
 
 
 class Alerts(Group):
-    """Thresholds, in percent, and the time a move is measured over."""
+    """Thresholds that hold where no rule in the database says otherwise, and what is measured against what."""
 
-    price_change_pct: Annotated[float, Field(gt=0, le=100)] = 0.5
-    spike_pct: Annotated[float, Field(gt=0, le=100)] = 1.0
+    price_change_pct: Annotated[float, Field(gt=0, le=1000)] = 0.5
+    daily_move_pct: Annotated[float, Field(gt=0, le=1000)] = 5.0
+    daily_move_hold: PositiveDuration = timedelta(hours=1)  # a move that falls short for less is still the same
+    spike_pct: Annotated[float, Field(gt=0, le=1000)] = 1.0
     spike_lookback: PositiveDuration = timedelta(seconds=60)
-    spike_max_duration: PositiveDuration = timedelta(minutes=10)  # a longer move is cut there
+    slow_spike_pct: Annotated[float, Field(gt=0, le=1000)] = 1.5
+    slow_spike_lookback: PositiveDuration = timedelta(minutes=5)
+    zscore_sigma: Annotated[float, Field(gt=0, le=100)] = 2.0
+    zscore_critical_sigma: Annotated[float, Field(gt=0, le=100)] = 3.0
+    volume_surge_ratio: Annotated[float, Field(gt=1, le=1000)] = 5.0
+    divergence_pct: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    divergence_window: PositiveDuration = timedelta(minutes=3)  # for so long two sources must disagree
+    # Quotes that are compared with prices in US dollars.
+    dollars: Annotated[list[Symbol], Field(min_length=1)] = ["USD", "USDT", "USDC"]
+    sentiment_shift: Annotated[float, Field(gt=0, le=1)] = 0.25  # of a score, which is from 0 to 1
+    sentiment_recent: PositiveDuration = timedelta(minutes=10)
+    sentiment_history: PositiveDuration = timedelta(hours=2)  # what the recent is compared with, itself included
+    sentiment_articles: Annotated[int, Field(ge=1)] = 5  # in the recent, and as many before
+    index_shift_points: Annotated[int, Field(ge=1, le=100)] = 20  # of the Fear & Greed index, between two days
+    step: PositiveDuration = timedelta(minutes=1)  # how often all but spikes and price changes is measured
+    history: PositiveDuration = timedelta(minutes=30)  # what a step's return and volume are compared with
+    history_steps: Annotated[int, Field(ge=2)] = 10  # fewer say nothing
+    max_duration: PositiveDuration = timedelta(minutes=10)  # an event that goes on is reported then, and once
     stale_after: PositiveDuration = timedelta(minutes=2)  # a stream without message and heartbeat is stale then
+    rules_cache: PositiveDuration = timedelta(seconds=5)  # how old what the job knows of the rules may be
+
+    @model_validator(mode="after")
+    def _steps_divide(self) -> Alerts:
+        for name in ("divergence_window", "sentiment_recent", "sentiment_history"):
+            if getattr(self, name) % self.step:
+                raise ValueError(f"alerts.{name} must be a multiple of alerts.step")
+        if self.sentiment_recent >= self.sentiment_history:
+            raise ValueError("alerts.sentiment_history must be longer than alerts.sentiment_recent")
+        return self
 
 
 class Quality(Group):
@@ -332,9 +469,12 @@ class Settings(BaseSettings):
     topics: Topics = Topics()
     kafka: Kafka = Kafka()
     postgres: Postgres = Postgres()
+    storage: Storage = Storage()
     flink: Flink = Flink()
     watermarks: Watermarks = Watermarks()
     windows: Windows = Windows()
+    macro: Macro = Macro()
+    impact: Impact = Impact()
     alerts: Alerts = Alerts()
     limits: Limits = Limits()
     lake: Lake = Lake()
@@ -351,6 +491,13 @@ class Settings(BaseSettings):
     fear_greed: FearGreed = FearGreed()
     sentiment: Sentiment = Sentiment()
     producers: Producers = Producers()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _keep_others(cls, value: Any, info: ValidationInfo) -> Any:
+        """Let one value of a group whose defaults are given above leave the others of them as they are."""
+        default = cls.model_fields[info.field_name or ""].default
+        return {**vars(default), **value} if isinstance(value, dict) and isinstance(default, Group) else value
 
     @classmethod
     def settings_customise_sources(

@@ -6,6 +6,9 @@ is smaller than 0.5 %. On the way to Kafka the messages then suffer what message
 order is mixed up by up to 3 s, some trades are held back for 30 to 90 s, and malformed ones come in between. In an
 outage, if there is to be one, a pair's trades stop for 1 to 3 minutes; only the last of them are fetched afterwards.
 
+In a surge, if there is to be one, a pair trades 8 to 12 times its usual volume for 2 to 4 minutes; in a shift the news
+about a coin are of one mood for 4 to 6 minutes. Neither moves a price.
+
 Two aggregators say what the coins are worth, within 0.1 %; in a divergence one of them is off by 2 to 4 %.
 
 All times are epoch milliseconds UTC.
@@ -23,10 +26,14 @@ from producers.market.plan import (
     Divergence,
     Jump,
     Outage,
+    Shift,
+    Surge,
     plan_articles,
     plan_divergences,
     plan_jumps,
     plan_outages,
+    plan_shifts,
+    plan_surges,
 )
 from producers.message import Message
 
@@ -43,6 +50,8 @@ __all__ = [
     "Market",
     "MarketConfig",
     "Outage",
+    "Shift",
+    "Surge",
 ]
 
 
@@ -56,8 +65,10 @@ class Market:
         self.config = config
         rng = config.random("plan")
         self.jumps = plan_jumps(config, rng)
-        self.articles = plan_articles(config, self.jumps, rng)
+        self.shifts = plan_shifts(config, self.jumps, config.random("shifts"))
+        self.articles = plan_articles(config, self.jumps, self.shifts, rng)
         self.outages = plan_outages(config, self.jumps, config.random("outages"))
+        self.surges = plan_surges(config, [*self.jumps, *self.outages], config.random("surges"))
         self.divergences = plan_divergences(config, self.jumps, list(polled.AGGREGATORS), config.random("divergences"))
         self._few = {
             "articles": self.articles,
@@ -79,7 +90,8 @@ class Market:
     def _coin(self, coin: Coin) -> Iterator[Message]:
         jumps = [jump for jump in self.jumps if jump.symbol == coin.symbol]
         divergences = [divergence for divergence in self.divergences if divergence.symbol == coin.symbol]
-        return polled.with_prices(self.config, coin, trading.pair(self.config, coin, jumps), divergences)
+        surges = [surge for surge in self.surges if surge.symbol == coin.symbol]
+        return polled.with_prices(self.config, coin, trading.pair(self.config, coin, jumps, surges), divergences)
 
 
 def _event_time(message: Message) -> int:

@@ -42,8 +42,9 @@ COINS = (
 
 @dataclass(frozen=True)
 class MarketConfig:
-    """What is simulated. Rates are shares of the sound messages: ``late`` of the trades, the others of all; ``outages``
-    is a number, of which as many happen as there is room for.
+    """What is simulated. Rates are shares of the sound messages: ``late`` of the trades, the others of all;
+    ``outages``, ``surges`` (of volume) and ``shifts`` (of the mood of news) are numbers, of which as many happen as
+    there is room for.
 
     Equal configurations give equal bytes; another start gives the same market then, with ids of its own.
     Raises UserError for what cannot be simulated.
@@ -58,6 +59,8 @@ class MarketConfig:
     late: float = 0.002
     malformed: float = 0.003
     outages: int = 0
+    surges: int = 0
+    shifts: int = 0
 
     def __post_init__(self) -> None:
         bounds = {
@@ -68,6 +71,8 @@ class MarketConfig:
             "late": (0, 0.5),
             "malformed": (0, 0.5),
             "outages": (0, 100),
+            "surges": (0, 100),
+            "shifts": (0, 100),
         }
         for name, (low, high) in bounds.items():
             if not low <= getattr(self, name) <= high:

@@ -27,7 +27,15 @@ OUTAGE_MS = (1 * MINUTE, 3 * MINUTE)
 DIVERGENCE_EVERY = 10 * MINUTE
 DIVERGENCE_MS = (4 * MINUTE, 8 * MINUTE)  # so that the slower aggregator is asked at least twice
 DIVERGENCE_PCT = (2.2, 3.8)  # so much inside 2..4 that an aggregator's error leaves it there
-_APART_MS = 2 * MINUTE  # between an outage or a divergence and a jump of the same coin, so that they can be told apart
+SURGE_MS = (2 * MINUTE, 4 * MINUTE)  # so that one whole minute, and more, is in it
+SURGE_FACTOR = (8.0, 12.0)
+SURGE_QUIET_START = 12 * MINUTE  # no surge before, so that there is a usual volume to compare it with
+SHIFT_MS = (4 * MINUTE, 6 * MINUTE)
+SHIFT_ARTICLES = 6
+SHIFT_BEFORE = 5  # articles about the coin, of neither mood, so that there is a usual mood to compare it with
+SHIFT_QUIET_START = 15 * MINUTE
+# Between an outage, a divergence, a surge or a shift and a jump of the same coin, so that they can be told apart.
+_APART_MS = 2 * MINUTE
 
 
 @dataclass
@@ -78,6 +86,27 @@ class Divergence:
     pct: float
 
 
+@dataclass
+class Surge:
+    """A time in which a pair trades ``factor`` times its usual volume, at no other price."""
+
+    symbol: str
+    pair: str
+    time_ms: int
+    end_ms: int
+    factor: float
+
+
+@dataclass
+class Shift:
+    """A time in which the news about a coin are of one ``mood`` (good or bad); no price follows."""
+
+    symbol: str
+    time_ms: int
+    end_ms: int
+    mood: headlines.Mood
+
+
 def plan_jumps(config: MarketConfig, rng: Random) -> list[Jump]:
     """Return the jumps and decoys in order of time; they have no articles yet."""
     first = config.start_ms + QUIET_START
@@ -101,8 +130,11 @@ def plan_jumps(config: MarketConfig, rng: Random) -> list[Jump]:
     return sorted(jumps, key=lambda jump: jump.time_ms)
 
 
-def plan_articles(config: MarketConfig, jumps: list[Jump], rng: Random) -> list[Message]:
-    """Return the articles of ``jumps``, which are given their ids, and others up to one a minute, in order of time."""
+def plan_articles(config: MarketConfig, jumps: list[Jump], shifts: list[Shift], rng: Random) -> list[Message]:
+    """Return the articles of ``jumps``, which are given their ids, those of ``shifts``, and others, in order of time.
+
+    Without those of the shifts there are as many as minutes.
+    """
     planned: list[tuple[int, str, headlines.Mood, Jump | None]] = []
     for jump in jumps:
         mood: headlines.Mood = "good" if jump.pct > 0 else "bad"
@@ -111,6 +143,12 @@ def plan_articles(config: MarketConfig, jumps: list[Jump], rng: Random) -> list[
         published = rng.randrange(config.start_ms, config.end_ms)
         coin = rng.choice(config.traded)
         planned.append((published, coin.symbol, rng.choice(("good", "bad", "plain", "plain")), None))
+    shifting = config.random("articles of shifts")
+    for shift in shifts:
+        before = (config.start_ms, shift.time_ms - SHIFT_MS[1])
+        planned += [(shifting.randrange(*before), shift.symbol, "plain", None) for _ in range(SHIFT_BEFORE)]
+        during = (shift.time_ms, shift.end_ms)
+        planned += [(shifting.randrange(*during), shift.symbol, shift.mood, None) for _ in range(SHIFT_ARTICLES)]
     articles = []
     for number, plan in enumerate(sorted(planned, key=lambda plan: plan[0]), 1):
         article = _article(config, rng, number, *plan[:3])
@@ -143,6 +181,26 @@ def _article(
     return Message("articles", key, value)
 
 
+def plan_surges(config: MarketConfig, events: Sequence[Jump | Outage], rng: Random) -> list[Surge]:
+    """Return the surges in order of time, none near one of ``events`` of its coin."""
+    surges: list[Surge] = []
+    for begin, end in _spells(config, config.surges, SURGE_MS, rng, SURGE_QUIET_START):
+        if free := _calm(config, begin, end, [*events, *surges]):
+            coin = rng.choice(free)
+            surges.append(Surge(coin.symbol, coin.pair, begin, end, round(rng.uniform(*SURGE_FACTOR), 2)))
+    return surges
+
+
+def plan_shifts(config: MarketConfig, jumps: list[Jump], rng: Random) -> list[Shift]:
+    """Return the shifts in order of time, at most one of a coin."""
+    shifts: list[Shift] = []
+    for begin, end in _spells(config, config.shifts, SHIFT_MS, rng, SHIFT_QUIET_START):
+        known = {shift.symbol for shift in shifts}
+        if free := [coin for coin in _calm(config, begin, end, jumps) if coin.symbol not in known]:
+            shifts.append(Shift(rng.choice(free).symbol, begin, end, rng.choice(("good", "bad"))))
+    return shifts
+
+
 def plan_outages(config: MarketConfig, jumps: list[Jump], rng: Random) -> list[Outage]:
     """Return the outages in order of time, none near a jump of its coin: no spike is to be missed for them."""
     outages: list[Outage] = []
@@ -164,16 +222,20 @@ def plan_divergences(config: MarketConfig, jumps: list[Jump], sources: Sequence[
     return divergences
 
 
-def _spells(config: MarketConfig, count: int, length: tuple[int, int], rng: Random) -> Iterator[tuple[int, int]]:
+def _spells(
+    config: MarketConfig, count: int, length: tuple[int, int], rng: Random, quiet_start: int = QUIET_START
+) -> Iterator[tuple[int, int]]:
     """Yield ``count`` times when something begins and ends, spread over the market; none if it is too short."""
-    first = config.start_ms + QUIET_START
+    first = config.start_ms + quiet_start
     room = config.end_ms - QUIET_END - length[1] - first
     for number in range(count if room > 0 else 0):
         begin = first + int(room / count * (number + rng.random()))
         yield begin, begin + rng.randint(*length)
 
 
-def _calm(config: MarketConfig, begin: int, end: int, events: Sequence[Jump | Outage | Divergence]) -> list[Coin]:
+def _calm(
+    config: MarketConfig, begin: int, end: int, events: Sequence[Jump | Outage | Divergence | Surge]
+) -> list[Coin]:
     """Return the coins to which none of ``events`` happens near that time."""
     busy = {event.symbol for event in events if begin - _APART_MS < event.end_ms and event.time_ms < end + _APART_MS}
     return [coin for coin in config.traded if coin.symbol not in busy]

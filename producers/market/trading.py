@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from producers.market.config import DAY, MINUTE, SOURCE, Coin, MarketConfig
-from producers.market.plan import Jump
+from producers.market.plan import Jump, Surge
 from producers.message import Message
 
 BUSY = 5  # times as many trades while a price jumps
@@ -26,7 +26,7 @@ _CLUSTER_BEGINS = 1 / 12  # per block
 _CLUSTER_ENDS = 1 / 3
 
 
-def pair(config: MarketConfig, coin: Coin, jumps: list[Jump]) -> Iterator[Message]:
+def pair(config: MarketConfig, coin: Coin, jumps: list[Jump], surges: list[Surge]) -> Iterator[Message]:
     """Yield the trades and tickers of a pair in the order of their event times. Its ``jumps`` come true on the way."""
     rng = config.random(coin.pair)
     path = _Path(coin, rng, config.start_ms, jumps)
@@ -39,7 +39,8 @@ def pair(config: MarketConfig, coin: Coin, jumps: list[Jump]) -> Iterator[Messag
         price = path.at(at, jump)
         buys = 0.5 if jump is None else 0.85 if jump.pct > 0 else 0.15
         side = "buy" if rng.random() < buys else "sell"
-        quantity = round(rng.lognormvariate(typical, 1.1), 8)
+        surge = next((surge.factor for surge in surges if surge.time_ms <= at < surge.end_ms), 1.0)
+        quantity = round(surge * rng.lognormvariate(typical, 1.1), 8)
         tickers.trade(price, quantity, side)
         trade_id += 1
         value = {

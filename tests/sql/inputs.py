@@ -63,8 +63,17 @@ def make(kind: str) -> Input:
     for topic, extra in {**by_hand(), **polled()}.items():
         sound[topic] += extra
         sound[topic].sort(key=lambda value: value["event_time"])
-    arrange = {"tidy": _tidy, "shuffled": _shuffled, "hostile": _hostile}[kind]
-    return Input({topic: arrange(topic, values) for topic, values in sound.items()}, sound, market.jumps)
+    return Input(arrange(kind, sound), sound, market.jumps)
+
+
+def arrange(kind: str, sound: Topics) -> dict[str, list[Put]]:
+    """Return how ``sound`` arrives, ``tidy``, ``shuffled`` or ``hostile``; in the last not alone."""
+    return {topic: arranged(kind, topic, values) for topic, values in sound.items()}
+
+
+def arranged(kind: str, topic: str, values: list[Row]) -> list[Put]:
+    """Return sound messages of a topic, in order of event time, as they arrive in the input ``kind``."""
+    return {"tidy": _tidy, "shuffled": _shuffled, "hostile": _hostile}[kind](topic, values)
 
 
 def trade(pair: str, trade_id: str, at: int, price: float, quantity: float = 1.0, **fields: Any) -> Row:
@@ -319,18 +328,19 @@ def by_hand() -> Topics:
     return {"trades": trades, "tickers": tickers, "articles": articles}
 
 
-def _partition(value: Row, partitions: int = 3) -> int:
+def partition(value: Row, partitions: int = 3) -> int:
+    """Return where a message belongs by its key."""
     key: str = next(value[name] for name in ("pair", "id", "indicator", "symbol", "source") if name in value)
     return crc32(key.encode()) % partitions
 
 
 def _tidy(topic: str, values: list[Row]) -> list[Put]:
-    return [Put(_partition(value), value) for value in values]
+    return [Put(partition(value), value) for value in values]
 
 
 def _shuffled(topic: str, values: list[Row]) -> list[Put]:
     rng = Random(3)
-    return [Put(_partition(value), value) for value in _delayed(values, lambda value: rng.random() * BOUNDS[topic])]
+    return [Put(partition(value), value) for value in _delayed(values, lambda value: rng.random() * BOUNDS[topic])]
 
 
 def _delayed(values: Iterable[Row], delay: Callable[[Row], float]) -> list[Row]:
@@ -349,15 +359,15 @@ def _hostile(topic: str, values: list[Row]) -> list[Put]:
 
     for value in values:
         at = value["event_time"] + rng.random() * BOUNDS[topic] / 2
-        partition = _partition(value, 2)
+        place = partition(value, 2)
         if value.get("pair") == LATE:
             at += 60_000 + rng.random() * 30_000
-        put(at, Put(partition, value))
+        put(at, Put(place, value))
         if rng.random() < CONFIG.duplicates:
-            put(at + rng.random() * 2 * BOUNDS[topic], Put(partition, dict(value)))
+            put(at + rng.random() * 2 * BOUNDS[topic], Put(place, dict(value)))
     for arrival in Market(CONFIG).arrivals():
         if arrival.kind == "malformed" and arrival.message.topic == topic:
-            put(arrival.at_ms, Put(_partition(arrival.message.value, 2), arrival.payload, arrival.fault))
+            put(arrival.at_ms, Put(partition(arrival.message.value, 2), arrival.payload, arrival.fault))
     for payload, code in _misshapen(topic):
         put(rng.choice(values)["event_time"], Put(rng.randrange(2), payload, code))
     return [put for _, _, put in sorted(queue, key=lambda entry: entry[:2])]

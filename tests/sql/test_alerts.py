@@ -1,4 +1,4 @@
-"""Spikes and price changes against a walk over the bars, and against what the simulator says it did."""
+"""All alerts against the oracle, and spikes against what the simulator says it did."""
 
 from __future__ import annotations
 
@@ -21,14 +21,8 @@ def in_time(rows: list[Row]) -> list[Row]:
 
 def test_alerts_are_those_of_the_oracle(run: Run) -> None:
     sound = run.input.sound
-    expected = oracle.spikes(in_time(sound["trades"])) + oracle.price_changes(sound["tickers"])
-    found = oracle.keyed(in_time(run.world.topic("alerts")), "alert_id")
-    assert {alert_id: alert["alert_type"] for (alert_id,), alert in found.items()} == {
-        alert["alert_id"]: alert["alert_type"] for alert in expected
-    }
-    for alert in expected:
-        row = found[(alert.pop("alert_id"),)]
-        assert {name: row[name] for name in alert} == alert
+    expected = oracle.alerts({**sound, "trades": in_time(sound["trades"])})
+    oracle.check_alerts(in_time(run.world.topic("alerts")), expected)
 
 
 def test_topic_and_table_hold_the_same_alerts(run: Run) -> None:

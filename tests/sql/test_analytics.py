@@ -7,7 +7,7 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from tests.sql import oracle
+from tests.sql import models, oracle
 from tests.sql.conftest import Run
 from tests.sql.inputs import LATE, MIDDLE
 from tests.world import Row
@@ -15,6 +15,7 @@ from tests.world import Row
 pytestmark = pytest.mark.stack
 
 CANDLE = ("source", "pair", "resolution", "window_start")
+MINUTE = 60_000
 PREDICTION = ("source", "pair", "model_name", "window_end")
 
 
@@ -27,26 +28,40 @@ def in_time(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row["pair"] != LATE]
 
 
-def test_candles_are_exact(run: Run) -> None:
+def test_candles_of_every_size_are_exact(run: Run) -> None:
     found = oracle.keyed(in_time(run.world.rows("candles")), *CANDLE)
-    assert found == oracle.keyed(oracle.candles(counted(run)), *CANDLE)
+    expected = [
+        row
+        for resolution, minutes in (("1m", 1), ("5m", 5), ("1h", 60))
+        for row in oracle.candles(counted(run), minutes * MINUTE, resolution)
+    ]
+    assert found == oracle.keyed(expected, *CANDLE)
 
 
-def test_predictions_are_exact_and_their_band_nearly(run: Run) -> None:
-    found = oracle.keyed(in_time(run.world.rows("prediction_data")), *PREDICTION)
-    expected = oracle.keyed(oracle.predictions(counted(run)), *PREDICTION)
-    assert found.keys() == expected.keys()
-    for key, row in found.items():
-        low, high, spread = (
-            row.pop(name) for name in ("confidence_interval_low", "confidence_interval_high", "price_stddev")
-        )
-        wanted = expected[key].pop("price_stddev")
-        assert row == expected[key]
-        assert spread == pytest.approx(wanted, rel=1e-9, abs=1e-9 * row["predicted_price"]), key
-        assert (low, high) == (row["predicted_price"] - spread, row["predicted_price"] + spread)
+def test_predictions_are_those_of_a_walk_over_the_windows(run: Run) -> None:
+    agree(in_time(run.world.rows("prediction_data")), models.predictions(counted(run)))
 
 
-@pytest.mark.parametrize("table", ["candles", "prediction_data", "sentiment_data"])
+def agree(found: list[Row], expected: list[Row]) -> None:
+    """Assert that predictions are as expected: in every digit where that is possible."""
+    wanted = oracle.keyed(expected, *PREDICTION)
+    assert oracle.keyed(found, *PREDICTION).keys() == wanted.keys()
+    for key, row in oracle.keyed(found, *PREDICTION).items():
+        expectation = wanted[key]
+        low, high = (row.pop(name) for name in ("confidence_interval_low", "confidence_interval_high"))
+        price, spread = (expectation.pop(name) for name in ("predicted_price", "spread"))
+        predicted = row.pop("predicted_price")
+        if key[2] in ("moving_average", "last_price"):
+            assert predicted == price, key
+        assert predicted == pytest.approx(price, rel=1e-9), key
+        for bound, sign in ((low, -1), (high, 1)):
+            assert bound == pytest.approx(price + sign * spread, rel=1e-9, abs=1e-7 * spread + 1e-9 * price), key
+        scale = 1e-9 * row["max_price"]
+        assert row.pop("price_stddev") == pytest.approx(expectation.pop("price_stddev"), rel=1e-9, abs=scale)
+        assert row == expectation, key
+
+
+@pytest.mark.parametrize("table", ["candles", "prediction_data", "sentiment_data", "price_stats", "volume_daily"])
 def test_the_order_of_arrival_changes_no_digit(runs: Callable[[str], Run], table: str) -> None:
     tidy, shuffled = (sorted(runs(kind).world.rows(table), key=repr) for kind in ("tidy", "shuffled"))
     assert tidy == shuffled
@@ -84,7 +99,11 @@ def test_sentiment_agrees_with_duckdb(run: Run) -> None:
 
 
 def test_the_edges_of_windows_and_moods(runs: Callable[[str], Run]) -> None:
-    rows = {row["window_start"] - MIDDLE: row for row in runs("tidy").world.rows("candles") if row["symbol"] == "CAND"}
+    rows = {
+        row["window_start"] - MIDDLE: row
+        for row in runs("tidy").world.rows("candles")
+        if (row["symbol"], row["resolution"]) == ("CAND", "1m")
+    }
     assert {start: (row["open"], row["close"], row["trade_count"]) for start, row in rows.items()} == {
         0: (1.5, 1.25, 3),
         60_000: (9.75, 9.75, 1),

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.sql import inputs, oracle
+from tests.sql import inputs, models, oracle
 from tests.sql.inputs import START, trade
-from tests.sql.test_analytics import CANDLE
+from tests.sql.test_analytics import CANDLE, agree
 from tests.world import Row, World, wait_for
 
 pytestmark = pytest.mark.stack
@@ -20,7 +20,22 @@ MINUTE = 60_000
 
 def test_settings_change_windows_and_thresholds(case: Callable[..., World]) -> None:
     world = case(
-        windows={"candle": "5m", "prediction": "2m", "prediction_slide": "1m", "bar": "2s"},
+        windows={
+            "bar": "2s",
+            "candle": "5m",
+            "candle_medium": "15m",
+            "candle_large": "30m",
+            "stats": "20m",
+            "stats_slide": "10m",
+            "prediction": "2m",
+            "prediction_slide": "20s",
+            "prediction_horizon": "40s",
+            "prediction_half_life": "30s",
+            "prediction_memory": 7,
+            "score": "10m",
+            "score_long": "20m",
+            "score_long_slide": "10m",
+        },
         alerts={"spike_pct": 2, "spike_lookback": "30s", "price_change_pct": 1.5},
     )
     given = inputs.make("tidy")
@@ -30,21 +45,25 @@ def test_settings_change_windows_and_thresholds(case: Callable[..., World]) -> N
     world.run("analytics", "alerts")
     trades = given.sound["trades"]
     found = oracle.keyed(world.rows("candles"), *CANDLE)
-    assert found == oracle.keyed(oracle.candles(trades, 5 * MINUTE, "5m"), *CANDLE)
-    windows = {
-        (row["pair"], row["source"], row["window_start"]): row for row in oracle.predictions(trades, 2 * MINUTE, MINUTE)
+    sizes = (("5m", 5), ("15m", 15), ("30m", 30))
+    candles = [row for name, minutes in sizes for row in oracle.candles(trades, minutes * MINUTE, name)]
+    assert found == oracle.keyed(candles, *CANDLE)
+    setup = models.Setup(size=2 * MINUTE, slide=20_000, horizon=40_000, half_life=30_000, memory=7, bar=2_000)
+    agree(world.rows("prediction_data"), models.predictions(trades, setup))
+    assert {
+        (row["score_window"], row["window_end"] - row["window_start"]) for row in world.rows("prediction_score")
+    } == {
+        ("10m", 10 * MINUTE),
+        ("20m", 20 * MINUTE),
     }
-    rows = world.rows("prediction_data")
-    assert len(rows) == len(windows)
-    for row in rows:
-        expected = windows[row["pair"], row["source"], row["window_start"]]
-        assert (row["window_end"], row["predicted_price"]) == (expected["window_end"], expected["predicted_price"])
     alerts = oracle.spikes(trades, 2.0, 30_000, bar=2_000) + oracle.price_changes(
         given.sound["tickers"], 1.5, bar=2_000
     )
-    assert {row["alert_id"]: row["change_pct"] for row in world.topic("alerts")} == {
-        alert["alert_id"]: alert["change_pct"] for alert in alerts
-    }
+    assert {
+        row["alert_id"]: row["change_pct"]
+        for row in world.topic("alerts")
+        if row["alert_type"] == "price_change" or (row["alert_type"] == "spike" and " within " not in row["detail"])
+    } == {alert["alert_id"]: alert["change_pct"] for alert in alerts}
 
 
 def test_exactly_what_is_behind_the_watermark_is_in_no_candle(case: Callable[..., World]) -> None:
@@ -71,7 +90,7 @@ def test_exactly_what_is_behind_the_watermark_is_in_no_candle(case: Callable[...
     expected = oracle.keyed(oracle.candles(in_time), *CANDLE)
 
     def candles() -> dict[tuple[Any, ...], Row]:
-        rows = [row for row in world.rows("candles") if row["symbol"] in ("A", "B")]
+        rows = [row for row in world.rows("candles") if row["symbol"] in ("A", "B") and row["resolution"] == "1m"]
         return oracle.keyed(rows, *CANDLE)
 
     with world.running("analytics"), world.running("ingest"):
@@ -94,7 +113,8 @@ def test_a_silent_partition_holds_no_window_back(case: Callable[..., World]) -> 
         world.put("trades", [trade(pair, str(at), START + at * 1_000, 1.0) for at in range(first, last)], partition)
 
     def windows() -> set[tuple[str, int]]:
-        return {(row["symbol"], (row["window_start"] - START) // MINUTE) for row in world.rows("candles")}
+        rows = [row for row in world.rows("candles") if row["resolution"] == "1m"]
+        return {(row["symbol"], (row["window_start"] - START) // MINUTE) for row in rows}
 
     send(0, 0, 200)
     send(1, 0, 200)

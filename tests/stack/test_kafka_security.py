@@ -235,7 +235,7 @@ def test_what_is_wrong_is_said_in_one_sentence(
     settings = load(kafka=broker.settings(**given))
 
     with pytest.raises(UserError) as caught:
-        KafkaSink(settings, connect_timeout=10)
+        KafkaSink(settings, connect_timeout=5)
 
     assert str(caught.value) == sentence.format(**places)
     assert setting in caught.value.hint

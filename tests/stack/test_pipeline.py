@@ -173,7 +173,7 @@ def _assert_trades(world: World, trades: list[dict[str, str]]) -> None:
 
 
 def _assert_candle(world: World, trades: list[dict[str, str]]) -> None:
-    (candle,) = [row for row in world.rows("candles") if row["source"] == "binance"]
+    (candle,) = [row for row in world.rows("candles") if (row["source"], row["resolution"]) == ("binance", "1m")]
     prices = [float(trade["price"]) for trade in trades]
     volume = sum(Fraction(trade["quantity"]) for trade in trades)
     turnover = sum(Fraction(trade["price"]) * Fraction(trade["quantity"]) for trade in trades)

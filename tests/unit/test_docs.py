@@ -66,7 +66,10 @@ def shown(value: Any) -> str:
     elif isinstance(value, Path):
         text = value.relative_to(ROOT).as_posix()
     elif isinstance(value, (list, dict)):
-        text = ", ".join(value)
+        names = (format_duration(name) if isinstance(name, timedelta) else name for name in value)
+        text = ", ".join(names)
+        if not text:
+            return "none"
     else:
         text = str(value)
     return f"`{text}`"

@@ -533,3 +533,32 @@ def test_article_ids_are_the_hash_of_the_address(market: Market) -> None:
 def test_what_cannot_be_simulated_is_said(wrong: dict[str, float]) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
         MarketConfig(START, **wrong)  # type: ignore[arg-type]
+
+
+def test_surges_and_shifts_are_what_the_truth_says_and_change_no_price() -> None:
+    config = MarketConfig(START, minutes=60, coins=4, trades_per_second=1)
+    plain = list(Market(config).messages())
+    market = Market(replace(config, surges=2, shifts=2))
+    messages = list(market.messages())
+    assert (len(market.surges), len(market.shifts)) == (2, 2)
+    assert prices(messages) == prices(plain)
+    for surge in market.surges:
+        volumes: Counter[int] = Counter()
+        for message in messages:
+            if message.topic == "trades" and message.key == surge.pair:
+                volumes[(message.value["event_time"] - START) // MINUTE] += message.value["quantity"]
+        inside = range(-(-(surge.time_ms - START) // MINUTE), (surge.end_ms - START) // MINUTE)
+        usual = [volumes[minute] for minute in range(60) if (minute - 1) not in inside and (minute + 1) not in inside]
+        assert len(inside) >= 1
+        assert all(volumes[minute] > 5 * sum(usual) / len(usual) for minute in inside)
+    for shift in market.shifts:
+        scores = [
+            (message.value["event_time"], message.value["sentiment"]["score"])
+            for message in market.articles
+            if shift.symbol in message.value["cryptocurrencies_mentioned"]
+        ]
+        during = [score for at, score in scores if shift.time_ms <= at < shift.end_ms]
+        before = [score for at, score in scores if at < shift.time_ms]
+        change = sum(during) / len(during) - sum(before) / len(before)
+        assert len(during) >= 6
+        assert change > 0.2 if shift.mood == "good" else change < -0.2

@@ -4,11 +4,14 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
 from connectors import options
+from tidemark import endpoints
 from tidemark.endpoints import PostgresLogin
+from tidemark.errors import UserError
 from tidemark.settings import Settings, load
 
 LOGIN = PostgresLogin("db.example", 5433, "tide", "tidemark_writer", "it's \\ secret&x=1")
@@ -62,11 +65,57 @@ def test_postgres_is_written_in_batches_and_the_password_is_in_no_address(tmp_pa
     given = settings(tmp_path, postgres={"flush_rows": 7, "flush_interval": "250ms"})
     found = options.postgres(given, LOGIN, "tidemark-ingest")
     assert found["url"] == (
-        "jdbc:postgresql://db.example:5433/tide?reWriteBatchedInserts=true&ApplicationName=tidemark-ingest"
+        "jdbc:postgresql://db.example:5433/tide"
+        "?sslmode=prefer&reWriteBatchedInserts=true&ApplicationName=tidemark-ingest"
     )
     assert (found["username"], found["password"]) == ("tidemark_writer", LOGIN.password)
     assert (found["sink.buffer-flush.max-rows"], found["sink.buffer-flush.interval"]) == ("7", "250ms")
     assert LOGIN.password not in repr(LOGIN)
+
+
+def test_the_lakes_catalog_is_in_a_schema_of_the_same_database_by_the_same_tls(tmp_path: Path) -> None:
+    found = options.lake(settings(tmp_path), LOGIN)
+    address, _, parameters = found["uri"].partition("?")
+    assert address == "jdbc:postgresql://db.example:5433/tide"
+    assert parse_qs(parameters) == {
+        "sslmode": ["prefer"],
+        "currentSchema": ["lake"],
+        "ApplicationName": ["tidemark-lake"],
+    }
+    assert LOGIN.password not in found["uri"]
+    assert found["warehouse"] == (tmp_path / "lake").as_uri()
+
+
+def test_postgres_with_tls_says_the_same_to_both_drivers(tmp_path: Path) -> None:
+    ca_file = tmp_path / "a ca&b.pem"
+    ca_file.write_text("-----BEGIN CERTIFICATE-----\n")
+    elsewhere = {"host": "db.example", "writer_password": "secret"}
+
+    def login(**more: Any) -> PostgresLogin:
+        return endpoints.postgres(settings(tmp_path, postgres={**elsewhere, **more}), "writer")
+
+    required = login(sslmode="require")
+    assert required.tls == {"sslmode": "require"}
+    assert required.jdbc_url == "jdbc:postgresql://db.example:5432/tidemark?sslmode=require"
+    own = login(sslmode="verify-full", ca_file=ca_file)
+    assert own.tls == {"sslmode": "verify-full", "sslrootcert": str(ca_file)}
+    assert parse_qs(own.jdbc_url.partition("?")[2]) == {"sslmode": ["verify-full"], "sslrootcert": [str(ca_file)]}
+    known = login(sslmode="verify-full")
+    assert "-----BEGIN CERTIFICATE-----" in Path(known.tls["sslrootcert"]).read_text()
+    assert known.jdbc_url.endswith("?sslmode=verify-full&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory")
+
+
+@pytest.mark.parametrize(
+    ("group", "reason"),
+    [
+        ({"sslmode": "require"}, "needs host"),
+        ({"host": "db", "sslmode": "verify-ca"}, "sslmode"),
+        ({"host": "db", "ca_file": "/nowhere.pem", "sslmode": "verify-full"}, "cannot be read"),
+    ],
+)
+def test_tls_of_postgres_that_cannot_be_is_refused(tmp_path: Path, group: dict[str, str], reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        settings(tmp_path, postgres=group)
 
 
 def test_kafka_with_tls_and_a_password_takes_the_shaded_login_module_and_the_certificates(tmp_path: Path) -> None:

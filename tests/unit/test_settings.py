@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -74,9 +75,21 @@ def test_all_wrong_settings_are_named_at_once(toml: Path) -> None:
         load()
 
 
-def test_the_slide_must_divide_the_window(toml: Path) -> None:
-    with pytest.raises(UserError, match=r"multiple of windows\.prediction_slide"):
-        load(windows={"prediction": "3m", "prediction_slide": "50s"})
+@pytest.mark.parametrize(
+    ("windows", "message"),
+    [
+        ({"prediction": "3m", "prediction_slide": "50s"}, "prediction must be a multiple of windows.prediction_slide"),
+        ({"prediction_horizon": "45s"}, "prediction_horizon must be a multiple of windows.prediction_slide"),
+        ({"candle": "2m"}, "candle_medium must be a multiple of windows.candle"),
+        ({"candle_large": "12m"}, "candle_large must be a multiple of windows.candle_medium"),
+        ({"stats": "7m"}, "stats must be a multiple of windows.stats_slide"),
+        ({"score_long_slide": "7m"}, "score_long must be a multiple of windows.score_long_slide"),
+        ({"prediction_half_life": "5s"}, "prediction must be at most 20 times windows.prediction_half_life"),
+    ],
+)
+def test_windows_must_fit_into_each_other(toml: Path, windows: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(f"windows.{message}")):
+        load(windows=windows)
 
 
 def test_a_misspelt_name_is_an_error(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,3 +122,14 @@ def test_every_default_can_be_given_again(toml: Path, monkeypatch: pytest.Monkey
     settings = load()
     again = Settings(**settings.model_dump())
     assert again.model_dump() == settings.model_dump()
+
+
+def test_one_value_of_a_source_leaves_the_others_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMARK_BITSTAMP__WS_URL", "ws://127.0.0.1:9")
+    assert load().bitstamp == load(bitstamp={"ws_url": "ws://127.0.0.1:9"}).bitstamp
+    assert load().bitstamp.pairs == ["BTC/USD", "ETH/USD", "XRP/USD"]
+
+
+def test_a_table_of_feeds_replaces_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMARK_RSS__FEEDS", '{"News": "http://127.0.0.1:9/feed"}')
+    assert load().rss.feeds == {"News": "http://127.0.0.1:9/feed"}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from producers import contract, simulate
-from producers.market import MINUTE, Divergence, Jump, Market, MarketConfig, Outage
+from producers.market import MINUTE, Divergence, Jump, Market, MarketConfig, Outage, Surge
 from producers.message import Message
 from producers.simulate import Progress, TopicTruth, Truth, start_of
 from producers.sink import KafkaSink, MemorySink, SendError
@@ -116,6 +116,7 @@ def test_a_truth_that_cannot_be_written_is_said(settings: Settings, sink: Memory
         jumps=st.lists(st.builds(Jump, pct=st.floats(-4, 4))),
         outages=st.lists(st.builds(Outage)),
         divergences=st.lists(st.builds(Divergence, pct=st.floats(-4, 4))),
+        surges=st.lists(st.builds(Surge, factor=st.floats(8, 12))),
     )
 )
 def test_the_truth_survives_its_file(tmp_path_factory: pytest.TempPathFactory, truth: Truth) -> None:

@@ -58,6 +58,7 @@ def test_supervisord_reads_what_is_written_even_with_awkward_characters(tmp_path
         "program:postgres",
         "program:jobmanager",
         "program:taskmanager",
+        "program:maintenance",
     ]
     assert str(settings.data_dir / "kafka" / "server.properties") in parser["program:kafka"]["command"]
     assert parser["program:postgres"]["stopsignal"] == "INT"
@@ -67,7 +68,7 @@ def test_parts_that_are_elsewhere_are_not_run(tmp_path: Path) -> None:
     settings = settings_module.load(
         data_dir=tmp_path, kafka={"bootstrap": "broker:9092"}, flink={"rest": "cluster:8081"}
     )
-    assert config.parts(settings) == ["postgres"]
+    assert config.parts(settings) == ["postgres", "maintenance"]
 
 
 def test_the_socket_has_a_short_path_wherever_the_data_are(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_the_socket_has_a_short_path_wherever_the_data_are(tmp_path: Path) -> No
     assert str(os.getuid()) in far.socket.parent.name
 
 
-@pytest.mark.parametrize("part", ["kafka", "postgres", "jobmanager", "taskmanager"])
+@pytest.mark.parametrize("part", ["kafka", "postgres", "jobmanager", "taskmanager", "maintenance"])
 def test_each_part_has_a_log_that_is_rotated(tmp_path: Path, part: str) -> None:
     settings = settings_module.load(data_dir=tmp_path)
     parser = configparser.ConfigParser()

@@ -16,6 +16,7 @@ from flink_jobs.sql_files import JOBS
 from flink_jobs.variables import INPUTS, Batch, plain_form, variables
 from producers import contract
 from producers.market import Market, MarketConfig
+from tidemark.errors import UserError
 from tidemark.paths import SCHEMAS
 from tidemark.settings import Settings, load
 
@@ -33,6 +34,8 @@ def settings(tmp_path: Path, **groups: Any) -> Settings:
         (timedelta(seconds=90), "INTERVAL '90' SECOND"),
         (timedelta(seconds=100), "INTERVAL '100' SECOND(3)"),
         (timedelta(seconds=100, milliseconds=5), "INTERVAL '100.005' SECOND(3, 3)"),
+        (timedelta(seconds=1501), "INTERVAL '0 00:25:01.000' DAY(3) TO SECOND(3)"),
+        (timedelta(days=41, minutes=1, milliseconds=5), "INTERVAL '41 00:01:00.005' DAY(3) TO SECOND(3)"),
         (timedelta(minutes=5), "INTERVAL '5' MINUTE"),
         (timedelta(minutes=181), "INTERVAL '181' MINUTE(3)"),
         (timedelta(hours=24), "INTERVAL '1' DAY"),
@@ -274,3 +277,47 @@ def test_what_may_be_wrong_is_not_in_the_plain_form(name: str, value: str) -> No
     assert not form.search(text() + text())
     fields[name] = value
     assert not form.search(text())
+
+
+def test_a_source_has_a_delay_of_its_own_and_in_enrich_at_least_that_of_the_join(tmp_path: Path) -> None:
+    by_source = settings(tmp_path, watermarks={"by_source": {"kraken": "30s", "rss": "10m"}})
+    case = "CASE source WHEN 'kraken' THEN INTERVAL {} WHEN 'rss' THEN INTERVAL '10' MINUTE ELSE INTERVAL {} END"
+    found = {job: variables(by_source, job) for job in ("analytics", "enrich")}
+    assert found["analytics"]["TRADES_WATERMARK"] == case.format("'30' SECOND", "'10' SECOND")
+    assert found["analytics"]["ARTICLES_WATERMARK"] == case.format("'30' SECOND", "'2' MINUTE")
+    assert found["enrich"]["TRADES_WATERMARK"] == case.format("'5' MINUTE", "'5' MINUTE")
+    assert variables(settings(tmp_path), "analytics")["TRADES_WATERMARK"] == "INTERVAL '10' SECOND"
+
+
+def test_economic_series_and_horizons_as_the_sql_says_them(tmp_path: Path) -> None:
+    found = variables(
+        settings(
+            tmp_path,
+            macro={"known_after": {"DFF": "1d", "CPI": "30d"}},
+            impact={"horizons": ["5m", "30s"], "bar": "10s"},
+        ),
+        "enrich",
+    )
+    assert found["MACRO_INDICATORS"] == "'CPI', 'DFF'"
+    assert found["MACRO_KNOWN_AFTER_MS"] == (
+        "CASE `indicator` WHEN 'DFF' THEN CAST(86400000 AS BIGINT) WHEN 'CPI' THEN CAST(2592000000 AS BIGINT) END"
+    )
+    assert (found["IMPACT_HORIZONS"], found["IMPACT_REACH"]) == ("30, 300", "INTERVAL '5' MINUTE")
+    short = variables(settings(tmp_path, impact={"horizons": ["30s"]}), "enrich")
+    assert short["IMPACT_REACH"] == "INTERVAL '70' SECOND"  # as far as the last baseline
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"macro": {"known_after": {"CPI": "1d"}}}, "policy_rate DFF must be one of known_after"),
+        ({"macro": {"known_after": {"DFF": "90s"}}}, "must be whole minutes"),
+        ({"macro": {"known_after": {"dff'": "1d"}}}, "should match pattern"),
+        ({"impact": {"bar": "7s"}}, "whole seconds that divide a minute"),
+        ({"impact": {"horizons": ["15s"]}}, "multiples of impact.bar"),
+        ({"watermarks": {"by_source": {"x'; DROP": "1s"}}}, "should match pattern"),
+    ],
+)
+def test_what_the_sql_could_not_say_is_refused(tmp_path: Path, groups: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        settings(tmp_path, **groups)

@@ -10,11 +10,24 @@ SELECT
     `value`,
     `date`,
     frequency,
-    TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), event_time) * CAST(1000 AS BIGINT)
-    + EXTRACT(MILLISECOND FROM event_time) AS event_time,
+    event_time,
     ${TOPIC_MACRO} AS kafka_topic,
     kafka_partition,
     kafka_offset,
-    CAST(arrived_at AS TIMESTAMP_LTZ(3)) AS arrived_at,
-    CAST(event_time AS TIMESTAMP_LTZ(3)) AS rowtime
-FROM lake.`raw`.macro;
+    arrived_at,
+    rowtime,
+    TO_TIMESTAMP_LTZ(event_time + ${MACRO_KNOWN_AFTER_MS}, 3) AS known_from
+FROM (
+    SELECT
+        `indicator`,
+        `value`,
+        `date`,
+        frequency,
+        -- A midnight. In days, because before 1902 the seconds would not fit into what TIMESTAMPDIFF gives.
+        TIMESTAMPDIFF(DAY, TO_TIMESTAMP_LTZ(0, 3), event_time) * CAST(86400000 AS BIGINT) AS event_time,
+        kafka_partition,
+        kafka_offset,
+        CAST(arrived_at AS TIMESTAMP_LTZ(3)) AS arrived_at,
+        CAST(event_time AS TIMESTAMP_LTZ(3)) AS rowtime
+    FROM lake.`raw`.macro
+);

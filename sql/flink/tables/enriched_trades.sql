@@ -1,5 +1,5 @@
 -- Trades with the news around them, stored
--- Question:  Which news was out around each trade?
+-- Question:  Which news was out around each trade, and which economic values were in force?
 -- Grain:     one row per trade and article; a trade without news once, with an empty article_id
 -- Key:       the primary key, which is PostgreSQL's too, so that writing a row again changes nothing
 -- Watermark: none (a sink); times are UTC
@@ -21,6 +21,8 @@ CREATE TABLE enriched_trades (
     window_end TIMESTAMP(3),
     window_5m_start TIMESTAMP(3),
     window_5m_end TIMESTAMP(3),
+    policy_rate DOUBLE,
+    macro STRING,
     PRIMARY KEY (pair, trade_time, source, trade_id, article_id) NOT ENFORCED
 ) WITH (
     ${POSTGRES},

@@ -10,6 +10,7 @@ CREATE TABLE prediction_data (
     model_name STRING,
     window_start TIMESTAMP(3),
     window_end TIMESTAMP(3),
+    target_time TIMESTAMP(3),
     predicted_price DOUBLE,
     actual_price DOUBLE,
     confidence_interval_low DOUBLE,

@@ -10,6 +10,9 @@ SELECT
     `date`,
     frequency,
     event_time,
-    rowtime
+    rowtime,
+    known_from,
+    arrived_at,
+    kafka_offset
 FROM macro_checked
 WHERE problem IS NULL;

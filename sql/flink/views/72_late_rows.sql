@@ -27,4 +27,28 @@ SELECT
     rowtime,
     CURRENT_WATERMARK(rowtime) AS watermark_time
 FROM tickers_valid
+WHERE rowtime <= CURRENT_WATERMARK(rowtime)
+UNION ALL
+SELECT
+    'articles' AS topic,
+    source,
+    '' AS item,
+    id,
+    event_time,
+    ingest_time,
+    rowtime,
+    CURRENT_WATERMARK(rowtime) AS watermark_time
+FROM articles_valid
+WHERE rowtime <= CURRENT_WATERMARK(rowtime)
+UNION ALL
+SELECT
+    'prices' AS topic,
+    source,
+    symbol AS item,
+    crypto_id AS id,
+    event_time,
+    ingest_time,
+    rowtime,
+    CURRENT_WATERMARK(rowtime) AS watermark_time
+FROM prices_valid
 WHERE rowtime <= CURRENT_WATERMARK(rowtime);

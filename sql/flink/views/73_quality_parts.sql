@@ -37,6 +37,34 @@ FROM TABLE(TUMBLE(TABLE tickers_in_time, DESCRIPTOR(rowtime), INTERVAL '1' MINUT
 GROUP BY window_start, window_end, source
 UNION ALL
 SELECT
+    'articles' AS topic,
+    source,
+    window_start AS minute_start,
+    COUNT(*) AS valid,
+    COUNT(*) - COUNT(DISTINCT id) AS duplicate,
+    CAST(0 AS BIGINT) AS rejected,
+    CAST(0 AS BIGINT) AS late,
+    CAST(0 AS BIGINT) AS gap,
+    PERCENTILE(ingest_time - event_time, 0.5) AS delay_p50,
+    PERCENTILE(ingest_time - event_time, 0.99) AS delay_p99
+FROM TABLE(TUMBLE(TABLE articles_in_time, DESCRIPTOR(rowtime), INTERVAL '1' MINUTE))
+GROUP BY window_start, window_end, source
+UNION ALL
+SELECT
+    'prices' AS topic,
+    source,
+    window_start AS minute_start,
+    COUNT(*) AS valid,
+    COUNT(*) - COUNT(DISTINCT CONCAT_WS('|', symbol, crypto_id, CAST(event_time AS STRING))) AS duplicate,
+    CAST(0 AS BIGINT) AS rejected,
+    CAST(0 AS BIGINT) AS late,
+    CAST(0 AS BIGINT) AS gap,
+    PERCENTILE(ingest_time - event_time, 0.5) AS delay_p50,
+    PERCENTILE(ingest_time - event_time, 0.99) AS delay_p99
+FROM TABLE(TUMBLE(TABLE prices_in_time, DESCRIPTOR(rowtime), INTERVAL '1' MINUTE))
+GROUP BY window_start, window_end, source
+UNION ALL
+SELECT
     topic,
     source,
     CAST(TO_TIMESTAMP_LTZ(event_time - MOD(event_time, 60000), 3) AS TIMESTAMP(3)) AS minute_start,
@@ -64,7 +92,8 @@ FROM gaps
 UNION ALL
 SELECT
     CASE original_topic
-        WHEN ${TOPIC_TRADES} THEN 'trades' WHEN ${TOPIC_TICKERS} THEN 'tickers' ELSE original_topic
+        WHEN ${TOPIC_TRADES} THEN 'trades' WHEN ${TOPIC_TICKERS} THEN 'tickers'
+        WHEN ${TOPIC_ARTICLES} THEN 'articles' WHEN ${TOPIC_PRICES} THEN 'prices' ELSE original_topic
     END AS topic,
     CASE
         WHEN REGEXP(JSON_VALUE(message, '$.source'), ${TRADES_SOURCE_FORM}) THEN JSON_VALUE(message, '$.source') ELSE ''

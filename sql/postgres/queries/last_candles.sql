@@ -1,5 +1,5 @@
 -- Last candles
--- Question: What did the latest complete candles of a pair look like?
+-- Question: What did the latest complete candles of a pair and a resolution look like?
 -- Grain:    one row per venue and window, newest first
 SELECT
     to_char(window_start AT TIME ZONE 'UTC', 'HH24:MI') AS "from",
@@ -11,6 +11,6 @@ SELECT
     round(volume::numeric, 3) AS volume,
     trade_count AS trades
 FROM candles
-WHERE pair = %(pair)s
+WHERE pair = %(pair)s AND resolution = %(resolution)s
 ORDER BY window_start DESC
 LIMIT %(rows)s;

@@ -1,0 +1,37 @@
+-- News events
+-- Question:  When did the mood about a coin go beyond a threshold, how far, and for how long?
+-- Grain:     one row per event, however many measures it has; found with the first measure after it
+-- Key:       (kind, symbol, event_time)
+-- Watermark: that of articles
+-- Mode:      streaming only: it looks back over event time
+-- Why:       as for trade_events; apart from them, so that neither waits for the event time of the other
+CREATE TEMPORARY VIEW news_events AS
+SELECT *
+FROM news_edges
+MATCH_RECOGNIZE (
+    PARTITION BY kind, source, symbol
+    ORDER BY bar_time
+    MEASURES
+        begin_of_it.event_time AS event_time,
+        after_it.event_time AS ended_at,
+        begin_of_it.threshold AS threshold,
+        begin_of_it.note AS note,
+        begin_of_it.direction
+        * GREATEST(ABS(begin_of_it.size), COALESCE(MAX(ABS(rest_of_it.size)), ABS(begin_of_it.size))) AS peak,
+        CASE
+            WHEN begin_of_it.direction > 0
+                THEN GREATEST(begin_of_it.price, COALESCE(MAX(rest_of_it.price), begin_of_it.price))
+            ELSE LEAST(begin_of_it.price, COALESCE(MIN(rest_of_it.price), begin_of_it.price))
+        END AS price
+    ONE ROW PER MATCH
+    AFTER MATCH SKIP TO FIRST after_it
+    PATTERN (begin_of_it rest_of_it* after_it)
+    DEFINE
+        begin_of_it AS begin_of_it.direction <> 0 AND begin_of_it.previous_direction <> begin_of_it.direction,
+        rest_of_it AS
+            rest_of_it.direction = begin_of_it.direction
+            AND rest_of_it.bar_time < begin_of_it.bar_time + ${ALERT_MAX_DURATION},
+        after_it AS
+            after_it.direction <> begin_of_it.direction
+            OR after_it.bar_time >= begin_of_it.bar_time + ${ALERT_MAX_DURATION}
+);

@@ -1,0 +1,34 @@
+-- Macro in force, in batch
+-- Question:  Which value of each economic series was the last one known in each minute of a market?
+-- Grain:     one row per venue, pair, minute with a trade in it, and series with a value known by then
+-- Key:       (source, pair, minute_time, indicator)
+-- Watermark: none
+-- Why:       batch has no join FOR SYSTEM_TIME AS OF a row's own time, but it knows all versions: each is in force until the
+--            next, the last one to arrive of those with the same known_from
+CREATE TEMPORARY VIEW macro_in_force AS
+SELECT
+    m.minute_time,
+    m.source,
+    m.pair,
+    v.`indicator`,
+    v.`value`
+FROM (
+    SELECT
+        `indicator`,
+        `value`,
+        known_from,
+        LEAD(known_from) OVER (PARTITION BY `indicator` ORDER BY known_from) AS known_until
+    FROM (
+        SELECT
+            *,
+            ROW_NUMBER() OVER (
+                PARTITION BY `indicator`, known_from
+                ORDER BY arrived_at DESC, kafka_offset DESC
+            ) AS nth
+        FROM macro_valid
+        WHERE known_from IS NOT NULL
+    )
+    WHERE nth = 1
+) AS v
+INNER JOIN market_minutes AS m
+    ON v.known_from <= m.minute_time AND (v.known_until > m.minute_time OR v.known_until IS NULL);

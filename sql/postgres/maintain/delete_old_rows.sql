@@ -1,0 +1,3 @@
+-- Rows from before a moment go.
+DELETE FROM {table}
+WHERE {time} < %(old)s;

@@ -1,0 +1,2 @@
+-- A partition, and all rows of its time.
+DROP TABLE {partition};
