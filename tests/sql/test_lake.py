@@ -28,10 +28,20 @@ pytestmark = pytest.mark.stack
 CONFIG = MarketConfig(START, minutes=6, seed=3, trades_per_second=0.5, coins=3, duplicates=0.05, late=0, malformed=0.02)
 STREAMED = {
     "ingest": (*("trade_data", "ticker_data", "price_data", "article_data", "market_sentiment_data", "macro_data"),),
-    "enrich": ("enriched_trades",),
-    "analytics": ("candles", "sentiment_data", "prediction_data"),
+    "enrich": ("enriched_trades", "news_impact"),
+    "analytics": (
+        *("candles", "volume_daily", "price_stats", "price_hourly", "ranking_24h", "sentiment_data"),
+        *("prediction_data", "prediction_score"),
+    ),
 }
 TABLES = sum(STREAMED.values(), ())
+# The time that says whether a row is in a range.
+TIMES = {
+    **dict.fromkeys(("candles", "sentiment_data"), "window_start"),
+    **dict.fromkeys(("price_stats", "ranking_24h", "prediction_data", "prediction_score"), "window_end"),
+    "volume_daily": "day_start",
+    "price_hourly": "hour_start",
+}
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +57,11 @@ def world(case: Callable[..., World], tmp_path_factory: pytest.TempPathFactory) 
         messages.setdefault(message.topic, []).append(message.value)
     at = START + 3 * MINUTE
     messages.setdefault("articles", []).append(article("lake", at, ["BTC", "NONE"], 0.9, title="A\0 and 'ü'"))
-    messages.setdefault("prices", []).append(price("BTC", at, 1.5, market_cap=2e12))
+    messages.setdefault("prices", []).append(price("BTC", at, 1.5, market_cap=2e12, change_24h=2.5))
     messages.setdefault("market_sentiment", []).append(mood(at, 12))
-    messages.setdefault("macro", []).append(observation("DFF", "1954-07-01", 1.13))
+    messages.setdefault("macro", []).extend(
+        (observation("UNRATE", "1900-01-01", 4.5), observation("DFF", "1954-07-01", 1.13))
+    )
     for topic, values in messages.items():
         made.put(topic, values)
     made.run("lake", *STREAMED)
@@ -82,7 +94,7 @@ def _counted(rows: list[Row]) -> Counter[Any]:
             "enriched.trades",
             "enriched_trades",
             "source symbol pair trade_id price quantity side trade_time article_id news_title news_time sentiment"
-            " sentiment_label window_start window_end window_5m_start window_5m_end",
+            " sentiment_label window_start window_end window_5m_start window_5m_end policy_rate macro",
         ),
     ],
 )
@@ -94,6 +106,10 @@ def test_the_lake_holds_what_postgres_holds(world: World, name: str, table: str,
     found = lake.rows(world, name, select)
     assert len(found) >= len(set(found)) > 0
     assert set(found) == {tuple(row[name] for name in names) for row in world.rows(table)}
+
+
+def test_trades_have_their_economic_values_in_the_lake_too(world: World) -> None:
+    assert set(lake.rows(world, "enriched.trades", "policy_rate, macro")) == {(1.13, '{"DFF":1.13,"UNRATE":4.5}')}
 
 
 def test_articles_keep_their_lists_and_tone(world: World) -> None:
@@ -148,11 +164,16 @@ def test_a_range_is_computed_whole_and_nothing_else_is_touched(world: World) -> 
     cluster.run(world.settings, "analytics", Batch("lake", since, until), lambda line: None)
     after = stored(world)
     low, high = START + 2 * MINUTE, START + 4 * MINUTE
-    for table, column in (("candles", "window_start"), ("prediction_data", "window_end")):
-        expected = {row: n for row, n in before[table].items() if low <= dict(row)[column] < high}
-        assert after[table] == expected
-        assert expected
+    for table in STREAMED["analytics"]:
+        assert after[table] == {row: n for row, n in before[table].items() if low <= dict(row)[TIMES[table]] < high}
+    assert all(after[table] for table in ("candles", "prediction_data"))
     database.empty(world.settings)
+
+
+def test_what_is_not_in_batch_is_refused(world: World) -> None:
+    for job in ("alerts", "quality", "lake"):
+        with pytest.raises(UserError, match=f"Nothing of the job {job} runs in batch"):
+            cluster.run(world.settings, job, Batch("lake"), lambda line: None)
 
 
 def test_news_from_further_away_takes_the_place_of_none(world: World) -> None:
