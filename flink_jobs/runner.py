@@ -175,17 +175,29 @@ def moment(text: str | None) -> datetime | None:
 
 
 def _within(table_env: Any, file: SqlFile, values: Mapping[str, str]) -> SqlFile:
-    """Return the INSERT of ``file`` less the rows outside of the range, by the event time that the sink's key has."""
+    """Return the INSERT of ``file`` less the rows outside of the range, by the event time of what it writes."""
     sink, _, select = file.text.removeprefix("INSERT INTO ").partition("\n")
     schema = table_env.from_path(sink)._j_table.getResolvedSchema()
-    names = list(schema.getColumnNames())
+    types = {name: str(schema.getColumn(name).get().getDataType()) for name in schema.getColumnNames()}
     key = schema.getPrimaryKey()
-    keys = list(key.get().getColumns()) if key.isPresent() else []
-    times = [name for name in keys if "TIMESTAMP" in str(schema.getColumn(name).get().getDataType())]
+    time = range_column(sink, types, list(key.get().getColumns()) if key.isPresent() else [])
     template = read_query(FLINK_SQL / "queries" / "within_range.sql", values)
-    columns = ", ".join(f"`{name}`" for name in names)
-    time = f"`{(times or ['event_time'])[0]}`"
-    return replace(file, text=template.format(sink=sink, query=select, columns=columns, time=time))
+    columns = ", ".join(f"`{name}`" for name in types)
+    return replace(file, text=template.format(sink=sink, query=select, columns=columns, time=f"`{time}`"))
+
+
+def range_column(sink: str, types: Mapping[str, str], key: Sequence[str]) -> str:
+    """Return the column that says whether a row of ``sink`` lies in a range: the time in its key, or its event time.
+
+    ``types`` are Flink's, by column. Raises UserError where there is neither.
+    """
+    for name in (*key, "event_time"):
+        if "TIMESTAMP" in types.get(name, ""):
+            return name
+    raise UserError(
+        f"The table {sink} has neither a time in its key nor an event_time, so no range can be given.",
+        "Run the job without --from and --to.",
+    )
 
 
 def explain(settings: Settings, job: str) -> str:

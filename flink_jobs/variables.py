@@ -189,7 +189,7 @@ def _lake(settings: Settings, job: str, role: endpoints.Role, batch: Batch | Non
 def _range(settings: Settings, batch: Batch | None) -> dict[str, str]:
     """Return what is read, which is more than what is written: windows and joins reach over the ends of a range."""
     since, until = (batch.since, batch.until) if batch else (None, None)
-    margin = max(settings.windows.batch_margin, settings.windows.news_join_batch)
+    margin = _margin(settings)
     read = _moment(since - margin if since else _FIRST), _moment(until + margin if until else _LAST)
     return {
         "READ_FROM": read[0],
@@ -198,6 +198,24 @@ def _range(settings: Settings, batch: Batch | None) -> dict[str, str]:
         "WRITE_FROM": _timestamp(since or _FIRST),
         "WRITE_TO": _timestamp(until or _LAST),
     }
+
+
+def _margin(settings: Settings) -> timedelta:
+    """Return what is read before and after a range: no less than the longest windows and joins reach over its ends."""
+    windows, impact = settings.windows, settings.impact
+    # A prediction's interval is made of the errors of windows before it, and each of them of slopes before that.
+    learnt = windows.prediction + 2 * windows.prediction_memory * windows.prediction_slide
+    learnt += 4 * windows.prediction_horizon
+    return max(
+        windows.batch_margin,
+        windows.news_join_batch,
+        timedelta(days=1),  # volume_daily
+        windows.candle_large,
+        windows.ranking,
+        windows.stats + windows.candle,
+        max(windows.score, windows.score_long) + learnt,
+        impact.estimation + 2 * max(impact.horizons),
+    )
 
 
 def _moment(time: datetime) -> str:

@@ -206,7 +206,7 @@ class Windows(Group):
     score_long_slide: PositiveDuration = timedelta(hours=1)
     news_join: PositiveDuration = timedelta(minutes=5)  # before and after the trade
     news_join_batch: PositiveDuration = timedelta(hours=24)  # … where a job runs in batch
-    # What a batch run reads before and after its range, so that what reaches over its ends is computed whole.
+    # What a batch run reads at least before and after its range, so that what reaches over its ends is computed whole.
     batch_margin: PositiveDuration = timedelta(hours=24)
     bar: PositiveDuration = timedelta(seconds=1)  # what spikes are measured on
 

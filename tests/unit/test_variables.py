@@ -114,16 +114,35 @@ def test_only_what_reads_or_writes_the_lake_gets_its_password(tmp_path: Path) ->
 
 
 def test_a_batch_run_reads_more_than_it_writes(tmp_path: Path) -> None:
-    given = settings(tmp_path, windows={"batch_margin": "1h", "news_join_batch": "2h"})
+    given = settings(tmp_path, windows={"batch_margin": "50h", "news_join_batch": "60h"})
     day = datetime(2026, 1, 2, tzinfo=timezone.utc)
     found = variables(given, "enrich", batch=Batch("kafka", day, day + timedelta(hours=1)))
-    assert found["READ_FROM"] == f"TO_TIMESTAMP_LTZ({int(day.timestamp() - 7200) * 1000}, 3)"
-    assert found["READ_TO"] == f"TO_TIMESTAMP_LTZ({int(day.timestamp() + 10800) * 1000}, 3)"
+    assert found["READ_FROM"] == f"TO_TIMESTAMP_LTZ({int(day.timestamp() - 60 * 3600) * 1000}, 3)"
+    assert found["READ_TO"] == f"TO_TIMESTAMP_LTZ({int(day.timestamp() + 61 * 3600) * 1000}, 3)"
     assert found["READ_RANGE"] == f"rowtime >= {found['READ_FROM']} AND rowtime < {found['READ_TO']}"
     assert found["WRITE_FROM"] == "TIMESTAMP '2026-01-02 00:00:00.000000'"
-    assert found["NEWS_JOIN"] == "INTERVAL '2' HOUR"
+    assert found["NEWS_JOIN"] == "INTERVAL '60' HOUR"
     assert variables(given, "enrich")["READ_RANGE"] == "TRUE"
     assert variables(given, "enrich", batch=Batch("kafka"))["READ_RANGE"] == "TRUE"
+
+
+@pytest.mark.parametrize(
+    ("windows", "least"),
+    [
+        ({}, timedelta(days=1, minutes=65)),  # a day's scores, and what the first prediction in it has learnt from
+        ({"score_long": "3d"}, timedelta(days=3, minutes=65)),
+        ({"prediction_memory": 600}, timedelta(days=1, minutes=605)),
+        ({"ranking": "7d"}, timedelta(days=7)),
+    ],
+)
+def test_a_batch_run_reads_no_less_than_its_windows_are_long(
+    tmp_path: Path, windows: dict[str, Any], least: timedelta
+) -> None:
+    given = settings(tmp_path, windows={"batch_margin": "1m", "news_join_batch": "1m", **windows})
+    day = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    found = variables(given, "analytics", batch=Batch("kafka", day, day))
+    assert found["READ_FROM"] == f"TO_TIMESTAMP_LTZ({int((day - least).timestamp()) * 1000}, 3)"
+    assert found["READ_TO"] == f"TO_TIMESTAMP_LTZ({int((day + least).timestamp()) * 1000}, 3)"
 
 
 def test_only_the_join_waits_for_polled_news(tmp_path: Path) -> None:
