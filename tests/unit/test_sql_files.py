@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs import sql_files
+from flink_jobs import runner, sql_files
 from flink_jobs.variables import variables
 from tidemark.errors import UserError
 from tidemark.paths import FLINK_SQL, POSTGRES_SQL
@@ -97,10 +97,50 @@ def test_over_the_lake_each_topic_is_a_view_of_the_same_name_and_columns(values:
 
 
 def test_what_is_for_streaming_only_is_left_out_of_batch(values: dict[str, str]) -> None:
-    assert sql_files.inserts("quality", values, batch=True) == []
-    left = {file.path.stem for file in sql_files.inserts("ingest", values)}
-    left -= {file.path.stem for file in sql_files.inserts("ingest", values, batch=True)}
-    assert left == {"dead_letters"}
+    left = {
+        job: {file.path.stem for file in sql_files.inserts(job, values)}
+        - {file.path.stem for file in sql_files.inserts(job, values, batch=True)}
+        for job in sql_files.JOBS
+    }
+    assert left == {
+        "ingest": {"dead_letters"},
+        "enrich": set(),
+        "analytics": set(),
+        "alerts": {"alerts", "alert_data"},
+        "quality": {"data_quality", "feed_gaps", "late_data"},
+        "lake": set(),  # which is no job of batch as a whole
+    }
+
+
+@pytest.mark.parametrize("lake", [False, True], ids=["topics", "lake"])
+def test_what_is_left_is_there_whole_and_asks_for_nothing_that_batch_has_not(
+    values: dict[str, str], lake: bool
+) -> None:
+    definitions = sql_files.definitions(values, batch=True, lake=lake)
+    there = {sql_files.defined(file) for file in definitions}
+    names = {sql_files.defined(file) for file in sql_files.definitions(values)}
+    streams = re.compile(r"CURRENT_WATERMARK|PROCTIME|FOR SYSTEM_TIME|MATCH_RECOGNIZE|\bRANGE BETWEEN\b")
+    for job in sql_files.JOBS:
+        files = sql_files.inserts(job, values, batch=True)
+        for file in (*files, *sql_files.needed(files, definitions)):
+            assert set(re.findall(r"(?:FROM|JOIN|TABLE) ([a-z]\w+)", file.text)) & names <= there, file.name
+            assert not streams.search(file.text), file.name
+
+
+def test_a_range_can_be_given_to_all_that_batch_writes(values: dict[str, str]) -> None:
+    tables = {sql_files.defined(file): file.text for file in sql_files.definitions(values, batch=True)}
+    found = {}
+    for job in ("ingest", "enrich", "analytics"):
+        for file in sql_files.inserts(job, values, batch=True):
+            sink = file.text.split()[2]
+            types = dict(re.findall(r"^    `?(\w+)`? ([A-Z]+)", tables[sink], re.MULTILINE))
+            keys = re.findall(r"PRIMARY KEY \((.+)\) NOT ENFORCED", tables[sink])
+            found[sink] = runner.range_column(sink, types, re.findall(r"\w+", keys[0]))
+    assert found["candles"] == found["sentiment_data"] == "window_start"
+    assert found["prediction_score"] == found["price_stats"] == found["ranking_24h"] == "window_end"
+    assert (found["volume_daily"], found["price_hourly"]) == ("day_start", "hour_start")
+    assert (found["enriched_trades"], found["news_impact"]) == ("trade_time", "news_time")
+    assert found["article_data"] == found["macro_data"] == "event_time"  # whose keys have none
 
 
 def test_every_table_of_the_lake_is_written_with_as_many_columns_as_it_has(values: dict[str, str]) -> None:

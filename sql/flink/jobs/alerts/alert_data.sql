@@ -3,6 +3,7 @@
 -- Grain:     one row per alert
 -- Key:       alert_id
 -- Watermark: that of the alert's own input
+-- Mode:      streaming only: it builds on what looks back over event time
 INSERT INTO alert_data
 SELECT
     alert_id,
