@@ -83,8 +83,10 @@ def _kind(node: dict[str, Any]) -> str:
 
 
 def _table(node: dict[str, Any]) -> str:
+    """Return the table that a source or sink stands for, with catalog and database where these are not Flink's own."""
     end = node.get("scanTableSource") or node.get("dynamicTableSink")
-    return str(end["table"]["identifier"]).rpartition(".")[2].strip("`") if end else ""
+    identifier = str(end["table"]["identifier"]).replace("`", "") if end else ""
+    return identifier.removeprefix("default_catalog.default_database.")
 
 
 def _file(settings: Settings, job: str) -> Path:

@@ -68,8 +68,11 @@ class Prepared:
         """
         config = self._table_env.get_config()
         if snapshot:
+            # Iceberg's sinks do not name their state, so a changed plan may not find it. What a savepoint has is spent:
+            # all that came before was committed with it. What a checkpoint has may be yet to be committed.
+            spent = self._job == "lake" and "/chk-" not in snapshot
             config.set("execution.state-recovery.path", snapshot)
-            config.set("execution.state-recovery.ignore-unclaimed-state", str(drop_state).lower())
+            config.set("execution.state-recovery.ignore-unclaimed-state", str(drop_state or spent).lower())
         # As the table environment has it: `flink run -s` sets it there.
         if self._job == "lake" and not config.get("execution.state-recovery.path", ""):
             iceberg.refuse_again(self._settings)
