@@ -22,9 +22,10 @@ def prepare(settings: Settings, report: Report) -> None:
     What an earlier demo left is deleted. Anything else is kept: its whole data folder is moved aside, and ``report``
     says where to.
     """
-    local.up(settings, report)
+    local.up(settings, report, jobs=False)
     held = topics.count(settings)
     if not any(held.values()) and not any(database.count(settings).values()):
+        cluster.forget(settings)
         _forget_sources(settings)
     elif _read_mark(settings) == held:
         report("Deleting what the last demo left")

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +23,28 @@ from tidemark.settings import Settings
 # Steps that keep nothing between two messages; all others are taken to keep state.
 _STATELESS = ("calc", "exchange", "union", "correlate", "local-window-aggregate", "expand", "values", "lookup-join")
 _SHOWN = 100  # characters of a step's description
+# Options that say where things are and as whom they are reached: of a table, a plan holds only the name, so they may
+# change without it. Others may be in it, as what a silent partition is.
+_PLACES = re.compile(
+    r"'(?:properties\.[^']*|url|uri|jdbc\.[^']*|username|password|warehouse|topic|table-name"
+    r"|sink\.transactional-id-prefix)' = '(?:[^']|'')*'"
+)
+_KEPT_PLANS = 30
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A job as Flink planned it: ``sql``, a digest (SHA-256, hex) of the statements it was made from, and ``json``."""
+    """A job as Flink planned it: ``sql``, the `digest` of what it was made from, and ``json``."""
 
     sql: str
     json: str
+
+
+def digest(statements: Iterable[str], options: Mapping[str, str]) -> str:
+    """Return the SHA-256 (hex) of what a plan is made from: SQL without places and passwords, the planner's options."""
+    planner = sorted((name, value) for name, value in options.items() if name.startswith("table."))
+    parts = [*(_PLACES.sub("", text) for text in statements), *map("=".join, planner)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def named_by_content(text: str) -> str:
@@ -60,17 +78,39 @@ def lost(old: str, new: str) -> list[str]:
     ]
 
 
+def made(settings: Settings, sql: str) -> Plan | None:
+    """Return what this Flink once made of what has the digest ``sql``: planning takes longer than all else."""
+    return _read(_made(settings, sql))
+
+
+def keep_made(settings: Settings, plan: Plan) -> None:
+    """Keep ``plan`` for `made`, and the newest of the others. Where that cannot be written, planning is done again."""
+    file = _made(settings, plan.sql)
+    with suppress(OSError):
+        _write(file, plan)
+        newest = sorted(file.parent.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in newest[_KEPT_PLANS:]:
+            old.unlink(missing_ok=True)
+
+
 def read(settings: Settings, job: str) -> Plan | None:
     """Return the plan with which ``job`` was last started from here."""
-    try:
-        return Plan(**json.loads(_file(settings, job).read_text()))
-    except FileNotFoundError:
-        return None
+    return _read(_folder(settings) / f"{job}.json")
 
 
 def write(settings: Settings, job: str, plan: Plan) -> None:
     """Keep ``plan`` as the one that wrote the snapshots of ``job`` from now on."""
-    file = _file(settings, job)
+    _write(_folder(settings) / f"{job}.json", plan)
+
+
+def _read(file: Path) -> Plan | None:
+    try:
+        return Plan(**json.loads(file.read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def _write(file: Path, plan: Plan) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_suffix(".new")
     new.write_text(json.dumps(asdict(plan)) + "\n")
@@ -89,5 +129,9 @@ def _table(node: dict[str, Any]) -> str:
     return identifier.removeprefix("default_catalog.default_database.")
 
 
-def _file(settings: Settings, job: str) -> Path:
-    return settings.data_dir / "flink" / "plans" / f"{job}.json"
+def _made(settings: Settings, sql: str) -> Path:
+    return _folder(settings) / "made" / f"{version('apache-flink')}-{sql}.json"
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.data_dir / "flink" / "plans"

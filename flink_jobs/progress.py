@@ -19,7 +19,7 @@ INPUTS = {
     "ingest": variables.INPUTS,
     "enrich": ("trades", "articles", "macro"),
     "analytics": ("trades", "articles", "prices"),
-    "alerts": ("trades", "tickers"),
+    "alerts": ("trades", "tickers", "prices", "articles", "market_sentiment"),
     # Not the dead letters too: the end of each of their transactions takes an offset that no reader ever reaches.
     "quality": ("trades", "tickers", "articles", "prices"),
     "lake": variables.INPUTS,
@@ -93,7 +93,8 @@ def settle(
         behind = lag(settings, names)
         report(behind)
         if not any(behind.values()) and time.monotonic() - since > quiet:
-            for name in names:
+            # Twice, for a job that reads what another has only committed after its own first one.
+            for name in [*names, *names]:
                 cluster.checkpoint(settings, name)
             if "lake" in names:  # Iceberg's files are committed after a checkpoint, but for certain before the next one
                 cluster.checkpoint(settings, "lake")

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 from argparse import ArgumentParser
@@ -102,11 +101,18 @@ def prepare(settings: Settings, job: str, options: Mapping[str, str], *, bounded
         "pipeline.name": job,
         "table.plan.compile.catalog-objects": "IDENTIFIER",  # not the options of tables, with the password
     }
-    table_env, statements, files = _statements(values, job, given)
-    # Nor are they part of what the plan is known by: they may change without it.
-    sql = "\n".join(file.text.partition(" WITH (")[0] for file in files)
+    given |= job_options(job, values)
+    files = inserts(job, values)
+    defined = needed(files, definitions(values))
+    sql = plans.digest((file.text for file in [*defined, *files]), given)
+    if plan := plans.made(settings, sql):
+        table_env = _environment(given)
+        _define(table_env, [file for file in defined if not file.is_view])  # the plan has the views in it
+        return Prepared(plan, settings, job, table_env)
+    table_env, statements = _statements(defined, files, given)
     text = _plainly("", lambda: statements.compile_plan().as_json_string())
-    plan = Plan(hashlib.sha256(sql.encode()).hexdigest(), plans.named_by_content(text))
+    plan = Plan(sql, plans.named_by_content(text))
+    plans.keep_made(settings, plan)
     return Prepared(plan, settings, job, table_env)
 
 
@@ -207,7 +213,9 @@ def explain(settings: Settings, job: str) -> str:
     """Return the plan of ``job`` with the changelog mode of each step."""
     from pyflink.table import ExplainDetail
 
-    _, statements, _ = _statements(variables(settings, job), job, {})
+    values = variables(settings, job)
+    files = inserts(job, values)
+    _, statements = _statements(needed(files, definitions(values)), files, job_options(job, values))
     return str(_plainly("", lambda: statements.explain(ExplainDetail.CHANGELOG_MODE)))
 
 
@@ -246,15 +254,13 @@ def _rows(result: Any) -> Iterator[Any]:
             yield row
 
 
-def _statements(values: Mapping[str, str], job: str, options: Mapping[str, str]) -> tuple[Any, Any, list[SqlFile]]:
-    table_env = _environment({**options, **job_options(job, values)})
-    files = inserts(job, values)
-    defined = needed(files, definitions(values))
+def _statements(defined: list[SqlFile], inserts: list[SqlFile], options: Mapping[str, str]) -> tuple[Any, Any]:
+    table_env = _environment(options)
     _define(table_env, defined)
     statements = table_env.create_statement_set()
-    for file in files:
+    for file in inserts:
         _plainly(file.name, partial(statements.add_insert_sql, file.text))
-    return table_env, statements, defined + files
+    return table_env, statements
 
 
 def _define(table_env: Any, files: list[SqlFile]) -> None:

@@ -34,6 +34,11 @@ class SqlFile:
         """Return the path as users know it, from the checkout on."""
         return self.path.relative_to(ROOT).as_posix()
 
+    @property
+    def is_view(self) -> bool:
+        """Return whether it defines a view, and no table or catalog."""
+        return self.path.is_relative_to(FLINK_SQL / "views")
+
 
 def definitions(values: Mapping[str, str], *, batch: bool = False, lake: bool = False) -> list[SqlFile]:
     """Return the lake's catalog, every CREATE TABLE, then every CREATE VIEW in the order they build on each other.

@@ -44,10 +44,11 @@ _DISK_MIB = 1000
 _STATES = {"RUNNING": "starting", "STARTING": "starting", "BACKOFF": "starting", "FATAL": "failed"}
 
 
-def up(settings: Settings, report: Report = lambda text: None) -> None:
+def up(settings: Settings, report: Report = lambda text: None, *, jobs: bool = True) -> None:
     """Start what does not run, wait until every part answers, and make roles, tables and topics where missing.
 
-    Harmless when repeated. ``report`` gets a line for each thing done. Raises UserError where a part cannot start.
+    Harmless when repeated. ``report`` gets a line for each thing done; ``jobs`` brings back the jobs that ran before.
+    Raises UserError where a part cannot start.
     """
     with _locked(settings, report):
         artefacts.fetch()
@@ -65,7 +66,8 @@ def up(settings: Settings, report: Report = lambda text: None) -> None:
         with ThreadPoolExecutor(max_workers=len(work)) as pool:
             for job in [pool.submit(one) for one in work]:
                 job.result()
-        cluster.restore(settings, report)
+        if jobs:
+            cluster.restore(settings, report)
 
 
 def down(settings: Settings, report: Report = lambda text: None) -> None:

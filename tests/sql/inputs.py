@@ -368,7 +368,7 @@ def _hostile(topic: str, values: list[Row]) -> list[Put]:
     for arrival in Market(CONFIG).arrivals():
         if arrival.kind == "malformed" and arrival.message.topic == topic:
             put(arrival.at_ms, Put(partition(arrival.message.value, 2), arrival.payload, arrival.fault))
-    for payload, code in _misshapen(topic):
+    for payload, code in _misshapen(topic) if values else ():
         put(rng.choice(values)["event_time"], Put(rng.randrange(2), payload, code))
     return [put for _, _, put in sorted(queue, key=lambda entry: entry[:2])]
 

@@ -36,7 +36,7 @@ def found(world: World) -> list[tuple[str, float, float]]:
 
 def test_rules_hold_from_their_moment_on_without_a_restart(case: Callable[..., World]) -> None:
     quick = {"idle": "1s", "articles_idle": "1s", "trades": "1s"}
-    world = case(kafka={"partitions": 1}, watermarks=quick, alerts={"rules_cache": "1ms"})
+    world = case(kafka={"partitions": 1}, watermarks=quick, alerts={"rules_cache": "1ms", "slow_spike_pct": 50})
 
     def change(alert_type: str, symbol: str, threshold: float | None, minute: int) -> None:
         alert_rules.change(world.settings, alert_type, symbol, threshold, iso(START + minute * MINUTE))

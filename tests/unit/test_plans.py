@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,45 @@ def test_a_plan_is_kept(tmp_path: Path) -> None:
     plans.write(settings, "enrich", plans.Plan("digest", "{}"))
     assert plans.read(settings, "enrich") == plans.Plan("digest", "{}")
     assert plans.read(settings, "ingest") is None
+
+
+TABLE = "CREATE TABLE trades (price DOUBLE) WITH ({})"
+
+
+@pytest.mark.parametrize(
+    "place", ["'topic' = 'another'", "'url' = 'jdbc:x'", "'password' = 'it''s'", "'properties.group.id' = 'g'"]
+)
+def test_a_plan_is_known_by_its_sql_not_by_where_things_are(place: str) -> None:
+    same = plans.digest([TABLE.format("'topic' = 'trades'")], {})
+    assert plans.digest([TABLE.format(place)], {"rest.port": "8081"}) == same
+
+
+@pytest.mark.parametrize(
+    ("statement", "options"),
+    [
+        (TABLE.format("'topic' = 'trades', 'scan.watermark.idle-timeout' = '5s'"), {}),
+        (TABLE.format("'topic' = 'trades'").replace("DOUBLE", "STRING"), {}),
+        (TABLE.format("'topic' = 'trades'"), {"table.optimizer.agg-phase-strategy": "ONE_PHASE"}),
+    ],
+    ids=["an option that is in the plan", "a column", "an option of the planner"],
+)
+def test_what_makes_another_plan(statement: str, options: dict[str, str]) -> None:
+    assert plans.digest([statement], options) != plans.digest([TABLE.format("'topic' = 'trades'")], {})
+
+
+def test_plans_once_made_are_found_again_the_newest_of_them(tmp_path: Path) -> None:
+    settings = load(data_dir=tmp_path)
+    assert plans.made(settings, "0") is None
+    made = [plans.Plan(str(number), "{}") for number in range(40)]
+    for number, plan in enumerate(made):
+        plans.keep_made(settings, plan)
+        (file,) = (tmp_path / "flink" / "plans" / "made").glob(f"*-{number}.json")
+        os.utime(file, (number, number))
+    plans.keep_made(settings, plans.Plan("40", "{}"))
+    assert [number for number in range(41) if plans.made(settings, str(number))] == [*range(11, 41)]
+    assert plans.read(settings, "0") is None
+
+
+def test_a_folder_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
+    (tmp_path / "flink").write_text("a file where a folder should be")
+    plans.keep_made(load(data_dir=tmp_path), plans.Plan("digest", "{}"))
