@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 from flink_jobs import progress
+from flink_jobs.sql_files import JOBS
 from stack import local
 from tests.captures import captures
 from tests.exchange.server import ExchangeServer, Reply, binance_frames, rss
-from tests.stack.conftest import JOBS, TIDEMARK, all_jobs, environment, run
+from tests.stack.conftest import TIDEMARK, all_jobs, environment, run
 from tests.world import World, wait_for
 
 pytestmark = pytest.mark.stack
