@@ -187,7 +187,7 @@ def migrate() -> None:
 def psql(
     context: typer.Context,
     *,
-    role: Annotated[str, typer.Option(help="reader, writer or migrator.")] = "reader",
+    role: Annotated[str, typer.Option(help="reader, writer, migrator or lake.")] = "reader",
 ) -> None:
     """Open PostgreSQL's own client on the tables; every option of psql works (`-c "SELECT …"`)."""
     from typing import get_args

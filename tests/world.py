@@ -41,6 +41,7 @@ class World:
             "topics": {key: f"{name}.{topic}" for key, topic in Topics().model_dump().items()},
             "postgres": {"database": name},
             "flink": _PACE,
+            "lake": {"enabled": False},  # else each would wait for its start; tests of the lake turn it on
             "storage": {"retention": "36500d"},  # the rows of tests may be of any time
         }
         for group, values in overrides.items():

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
-Role = Literal["migrator", "writer", "reader"]
+Role = Literal["migrator", "writer", "reader", "lake"]
 
 
 @dataclass(frozen=True)

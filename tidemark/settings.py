@@ -128,6 +128,7 @@ class Postgres(Group):
     migrator_password: SecretStr | None = None
     writer_password: SecretStr | None = None
     reader_password: SecretStr | None = None
+    lake_password: SecretStr | None = None
     # prefer: TLS where the server has it, unchecked; require: TLS; verify-full: and the certificate is checked.
     sslmode: Literal["prefer", "require", "verify-full"] = "prefer"
     ca_file: Annotated[Path, AfterValidator(_pem)] | None = None  # unset: the authorities that the system knows
@@ -205,6 +206,9 @@ class Windows(Group):
     score_long: PositiveDuration = timedelta(hours=24)  # … and over longer
     score_long_slide: PositiveDuration = timedelta(hours=1)
     news_join: PositiveDuration = timedelta(minutes=5)  # before and after the trade
+    news_join_batch: PositiveDuration = timedelta(hours=24)  # … where a job runs in batch
+    # What a batch run reads at least before and after its range, so that what reaches over its ends is computed whole.
+    batch_margin: PositiveDuration = timedelta(hours=24)
     bar: PositiveDuration = timedelta(seconds=1)  # what spikes are measured on
 
     @model_validator(mode="after")
@@ -312,6 +316,16 @@ class Quality(Group):
 
     # Venues whose trade ids are consecutive per pair, so that a missing one shows.
     sequential: Annotated[list[SourceName], Field(min_length=1)] = ["binance", "simulator"]
+
+
+class Lake(Group):
+    """The Iceberg tables: everything that the topics held, for as long as one likes."""
+
+    enabled: bool = True
+    warehouse: str | None = None  # folder or URI of the tables' files; unset: `lake` in data_dir
+    # A commit makes a file per pair, and readers see rows once they are committed.
+    checkpoint_interval: PositiveDuration = timedelta(seconds=60)
+    keep_snapshots: PositiveDuration = timedelta(days=7)  # what older states of the tables are kept to go back to
 
 
 class Limits(Group):
@@ -464,6 +478,7 @@ class Settings(BaseSettings):
     impact: Impact = Impact()
     alerts: Alerts = Alerts()
     limits: Limits = Limits()
+    lake: Lake = Lake()
     quality: Quality = Quality()
     # Sources: each has a module of its name in producers/sources.
     binance: Binance = Binance()

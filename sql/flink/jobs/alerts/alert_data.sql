@@ -5,6 +5,7 @@
 -- Why:       the row of the beginning and that of the end go different ways and may come in any order; the table keeps
 --            the end (sql/postgres/025_alert_end.sql)
 -- Watermark: that of the alert's own input
+-- Mode:      streaming only: it builds on what looks back over event time
 INSERT INTO alert_data
 SELECT
     alert_id,

@@ -3,6 +3,7 @@
 -- Grain:     one row per alert, and of what lasts one more when it is over; exactly once for read_committed readers
 -- Key:       symbol on the topic; alert_id says whether two are the same
 -- Watermark: that of the alert's own input
+-- Mode:      streaming only: it builds on what looks back over event time, and nothing is announced twice
 INSERT INTO alerts
 SELECT
     alert_id,
