@@ -287,6 +287,8 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
 def _print_ways_on(settings: Settings) -> None:
     console.print("Look around:", style="bold")
     console.print(f"  Flink's web UI    {local.address_of(settings, 'jobmanager')}")
+    if settings.api.enabled:
+        console.print(f"  The API           {local.address_of(settings, 'api')}/docs")
     for label, command in (
         ("SQL over topics", '.venv/bin/tidemark sql -e "SELECT COUNT(*) FROM trades"'),
         ("SQL over tables", '.venv/bin/tidemark psql -c "SELECT * FROM alert_data"'),

@@ -21,6 +21,8 @@ from rich.table import Table
 from demo import cli as demo_cli
 from flink_jobs import cli as jobs_cli
 from producers import cli as producers_cli
+from serving import cli as serving_cli
+from serving.notify import cli as notify_cli
 from stack import alert_rules, dead_letters, quality
 from tidemark.endpoints import Role
 from tidemark.errors import UserError
@@ -38,6 +40,8 @@ producers_cli.backfill.command("gaps")(quality.backfill_gaps)
 app.command(rich_help_panel="Queries")(quality.quality)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(alert_rules.app, name="alerts")
+app.add_typer(serving_cli.app, name="api", rich_help_panel="Serving")
+app.command("notify", rich_help_panel="Serving")(notify_cli.notify)
 jobs_cli.register(app)
 demo_cli.register(app)
 
@@ -67,7 +71,7 @@ def main() -> None:
 
 @app.command(rich_help_panel="Local stack")
 def up() -> None:
-    """Start Kafka, PostgreSQL and the Flink cluster, or what of them does not run."""
+    """Start Kafka, PostgreSQL, the Flink cluster and the API, or what of them does not run."""
     from stack import local
 
     with _err.status("Starting the local stack (about 15 seconds)…"):
@@ -155,7 +159,7 @@ def health() -> None:
 @app.command(rich_help_panel="Local stack")
 def logs(
     part: Annotated[
-        str | None, typer.Argument(help="kafka, postgres, jobmanager, taskmanager, maintenance; all without.")
+        str | None, typer.Argument(help="kafka, postgres, jobmanager, taskmanager, maintenance, api; all without.")
     ] = None,
     *,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as the logs grow.")] = False,
@@ -187,7 +191,7 @@ def migrate() -> None:
 def psql(
     context: typer.Context,
     *,
-    role: Annotated[str, typer.Option(help="reader, writer, migrator or lake.")] = "reader",
+    role: Annotated[str, typer.Option(help="reader, writer, api, lake or migrator.")] = "reader",
 ) -> None:
     """Open PostgreSQL's own client on the tables; every option of psql works (`-c "SELECT …"`)."""
     from typing import get_args

@@ -89,6 +89,11 @@ class Layout:
         return self.data_dir / "secrets" / "maintenance.json"
 
     @property
+    def api(self) -> Path:
+        """The settings of the part `api`, with its secrets."""
+        return self.data_dir / "secrets" / "api.json"
+
+    @property
     def flink(self) -> Path:
         """Flink's ``conf/``, ``checkpoints/``, ``savepoints/``, ``log/`` (of its clients) and ``tmp/``."""
         return self.data_dir / "flink"
@@ -109,14 +114,15 @@ class Layout:
 
 
 def parts(settings: Settings) -> list[str]:
-    """Return the parts that the local stack runs: those for which the settings name no server elsewhere, and what sees
-    to PostgreSQL wherever that is.
+    """Return the parts that the local stack runs: those for which the settings name no server elsewhere, what sees to
+    PostgreSQL wherever that is, and the API.
     """
     return [
         *([] if settings.kafka.bootstrap else ["kafka"]),
         *([] if settings.postgres.host else ["postgres"]),
         *([] if settings.flink.rest else ["jobmanager", "taskmanager"]),
         "maintenance",
+        *(["api"] if settings.api.enabled else []),
     ]
 
 
@@ -233,25 +239,14 @@ def _flink(settings: Settings, layout: Layout, ports: Ports) -> str:
 
 def _supervisord(settings: Settings, layout: Layout, ports: Ports) -> str:
     python = [PYTHON, "-m"]
-    java = str(java_home() / "bin" / "java")
     bin_dir = flink_home.FLINK_HOME / "bin"
     commands: dict[str, tuple[list[str], str]] = {  # by part: command, and the signal that ends it gracefully
-        "kafka": (
-            [
-                java,
-                *KAFKA_JVM,
-                f"-Dlog4j2.configurationFile={layout.kafka / 'log4j2.properties'}",
-                "-cp",
-                str(JARS / "kafka" / "*"),
-                "kafka.Kafka",
-                str(layout.kafka / "server.properties"),
-            ],
-            "TERM",
-        ),
+        "kafka": (kafka_command(layout), "TERM"),
         "postgres": ([*python, "stack.unprivileged", *postgres_command(layout, ports)], "INT"),  # INT: fast shutdown
         "jobmanager": ([str(bin_dir / "jobmanager.sh"), "start-foreground"], "TERM"),
         "taskmanager": ([str(bin_dir / "taskmanager.sh"), "start-foreground"], "TERM"),
         "maintenance": ([*python, "stack.upkeep", str(layout.maintenance)], "TERM"),
+        "api": ([*python, "serving.part", str(layout.api)], "TERM"),
     }
     lines = [
         "[supervisord]",
@@ -275,7 +270,7 @@ def _supervisord(settings: Settings, layout: Layout, ports: Ports) -> str:
             "",
             f"[program:{name}]",
             f"command={shlex.join(command)}",
-            *([f"directory={ROOT}"] if name == "maintenance" else []),  # this checkout, whichever is installed
+            *([f"directory={ROOT}"] if name in ("maintenance", "api") else []),  # this checkout, whichever is installed
             "autostart=false",
             "autorestart=true",
             "startsecs=10",
@@ -290,6 +285,19 @@ def _supervisord(settings: Settings, layout: Layout, ports: Ports) -> str:
             "stdout_logfile_backups=2",
         ]
     return "\n".join(line.replace("%", "%%") for line in lines) + "\n"
+
+
+def kafka_command(layout: Layout) -> list[str]:
+    """Return the command that runs the broker in the foreground."""
+    return [
+        str(java_home() / "bin" / "java"),
+        *KAFKA_JVM,
+        f"-Dlog4j2.configurationFile={layout.kafka / 'log4j2.properties'}",
+        "-cp",
+        str(JARS / "kafka" / "*"),
+        "kafka.Kafka",
+        str(layout.kafka / "server.properties"),
+    ]
 
 
 def postgres_command(layout: Layout, ports: Ports) -> list[str]:

@@ -26,6 +26,7 @@ from connectors import artefacts, flink_home
 from connectors.java import java_home
 from flink_jobs import cluster
 from producers import health as producers_health
+from serving import part as api_part
 from stack import config, database, migrate, ports, topics, upkeep
 from stack.config import Layout
 from stack.supervise import Process, Supervisor, end_orphans
@@ -34,12 +35,12 @@ from tidemark.endpoints import Ports
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
-PARTS = ("kafka", "postgres", "jobmanager", "taskmanager", "maintenance")
+PARTS = ("kafka", "postgres", "jobmanager", "taskmanager", "maintenance", "api")
 Report = Callable[[str], None]
 
 _START_SECONDS = 120  # a part that is not up by then will not come up
 _SUSPEND_SECONDS = 120  # for the savepoints of all jobs
-_MEMORY_MIB = 550  # what Kafka, PostgreSQL and the maintenance take at work
+_MEMORY_MIB = 700  # what Kafka, PostgreSQL, the maintenance and the API take at work
 _DISK_MIB = 1000
 _STATES = {"RUNNING": "starting", "STARTING": "starting", "BACKOFF": "starting", "FATAL": "failed"}
 
@@ -59,13 +60,16 @@ def up(settings: Settings, report: Report = lambda text: None, *, jobs: bool = T
         else:
             _start_supervisor(settings, supervisor, report)
         wanted = config.parts(settings)
-        work: list[Callable[[], None]] = [lambda: _start_kafka(settings, supervisor, report)]
-        work.append(lambda: _start_postgres(settings, supervisor, report))
-        if "jobmanager" in wanted:
-            work.append(lambda: _start_flink(settings, supervisor, report))
-        with ThreadPoolExecutor(max_workers=len(work)) as pool:
-            for job in [pool.submit(one) for one in work]:
-                job.result()
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            work = [pool.submit(_start_kafka, settings, supervisor, report)]
+            work.append(pool.submit(_start_postgres, settings, supervisor, report))
+            flink = pool.submit(_start_flink, settings, supervisor, report) if "jobmanager" in wanted else None
+            for one in work:
+                one.result()
+            if "api" in wanted:
+                _start_api(settings, supervisor, report)
+            if flink:
+                flink.result()
         if jobs:
             cluster.restore(settings, report)
 
@@ -79,7 +83,7 @@ def down(settings: Settings, report: Report = lambda text: None) -> None:
         if supervisor.is_alive():
             if "jobmanager" in supervisor.processes() and is_healthy(settings, "jobmanager"):
                 _suspend_jobs(settings, report)
-            for names in (("taskmanager", "jobmanager", "maintenance"), ("kafka", "postgres")):
+            for names in (("taskmanager", "jobmanager", "maintenance", "api"), ("kafka", "postgres")):
                 with ThreadPoolExecutor(max_workers=len(names)) as pool:
                     list(pool.map(supervisor.stop_part, names))
             supervisor.stop()
@@ -197,8 +201,9 @@ def part_states(settings: Settings) -> list[dict[str, Any]]:
         address = address_of(settings, name) if known else None
         return {"name": name, "state": state, "pid": process.pid if process else None, "address": address}
 
-    with ThreadPoolExecutor(max_workers=len(PARTS)) as pool:
-        return list(pool.map(one, PARTS))
+    names = [name for name in PARTS if name != "api" or name in local]  # without it there is none elsewhere
+    with ThreadPoolExecutor(max_workers=len(names)) as pool:
+        return list(pool.map(one, names))
 
 
 def address_of(settings: Settings, part: str) -> str | None:
@@ -211,6 +216,8 @@ def address_of(settings: Settings, part: str) -> str | None:
         return f"{host}:{port or 5432}"
     if part == "jobmanager":
         return _rest_url(settings)
+    if part == "api":
+        return endpoints.api(settings)
     if part == "maintenance":
         return None
     return next(iter(_task_managers(settings)), None)
@@ -228,6 +235,8 @@ def is_healthy(settings: Settings, part: str) -> bool:
         return _postgres_answers(settings)
     if part == "jobmanager":
         return bool(_rest(settings, "/overview"))
+    if part == "api":
+        return _answer(f"{endpoints.api(settings)}/healthz/live") is not None
     managers = _task_managers(settings)
     if part in config.parts(settings):  # one that was killed stays registered for some seconds
         managers = [address for address in managers if _listens(*address.rsplit(":", 1))]
@@ -312,7 +321,7 @@ def _start_kafka(settings: Settings, supervisor: Supervisor, report: Report) -> 
     if "kafka" in config.parts(settings):
         layout = Layout(settings.data_dir)
         if "kafka" not in _running(supervisor) and not (layout.kafka / "data" / "meta.properties").exists():
-            _format_kafka(layout)
+            format_kafka(layout)
         _start_part(settings, supervisor, "kafka", lambda: _kafka_answers(settings))
         report(f"Kafka is up at {address_of(settings, 'kafka')}")
     made = topics.create(settings)
@@ -320,7 +329,8 @@ def _start_kafka(settings: Settings, supervisor: Supervisor, report: Report) -> 
         report(f"Made the topics {', '.join(made)}")
 
 
-def _format_kafka(layout: Layout) -> None:
+def format_kafka(layout: Layout) -> None:
+    """Make the broker's data folder. Raises UserError where that cannot be done."""
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")  # the form that Kafka wants
     command = [
         str(java_home() / "bin" / "java"),
@@ -356,6 +366,23 @@ def _start_flink(settings: Settings, supervisor: Supervisor, report: Report) -> 
     _start_part(settings, supervisor, "jobmanager", lambda: is_healthy(settings, "jobmanager"))
     _start_part(settings, supervisor, "taskmanager", lambda: is_healthy(settings, "taskmanager"))
     report(f"Flink is up at {address_of(settings, 'jobmanager')}")
+
+
+def _start_api(settings: Settings, supervisor: Supervisor, report: Report) -> None:
+    """Start the API. Where it does not start that is said, and all else goes on without it."""
+    if "api" not in supervisor.processes():  # it was started by an earlier version
+        return
+    if "api" not in _running(supervisor):
+        api_part.write(settings, Layout(settings.data_dir).api)
+        supervisor.start_part("api")
+    deadline = time.monotonic() + _START_SECONDS
+    while not is_healthy(settings, "api"):
+        process = supervisor.processes().get("api")
+        if process is None or process.state not in ("STARTING", "RUNNING") or time.monotonic() > deadline:
+            report("The API does not start; `tidemark logs api` says why")
+            return
+        time.sleep(0.2)
+    report(f"The API is up at {address_of(settings, 'api')}")
 
 
 def _running(supervisor: Supervisor) -> dict[str, Process]:
@@ -471,10 +498,15 @@ def _rest(settings: Settings, path: str) -> dict[str, Any]:
 
 
 def _rest_answer(settings: Settings, path: str) -> Any:
+    return _answer(_rest_url(settings) + path)
+
+
+def _answer(address: str) -> Any:
+    """Return the JSON that is at ``address``, or None where nothing is."""
     session = requests.Session()
     session.trust_env = False  # a proxy has no business on the loopback interface
     try:
-        answer = session.get(_rest_url(settings) + path, timeout=5)
+        answer = session.get(address, timeout=5)
         answer.raise_for_status()
         return answer.json()
     except (requests.RequestException, ValueError):

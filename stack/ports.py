@@ -32,7 +32,7 @@ def choose(settings: Settings) -> Ports:
         else:
             port = usual
             while not all(is_free(p) and p not in used for p in range(port, port + span)):
-                port = _any_free()
+                port = any_free()
         used.update(range(port, port + span))
         chosen[name] = port
     return Ports(**chosen)
@@ -44,6 +44,7 @@ def fixed(settings: Settings) -> dict[str, int]:
         "kafka": None if settings.kafka.bootstrap else settings.kafka.port,
         "postgres": None if settings.postgres.host else settings.postgres.port,
         "flink": None if settings.flink.rest else settings.flink.port,
+        "api": settings.api.port if settings.api.enabled else None,
     }
     return {name: port for name, port in named.items() if port}
 
@@ -61,7 +62,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _any_free() -> int:
+def any_free() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -7,7 +7,6 @@ It does `tidemark maintain` when that is due, and computes the hourly rollups in
 from __future__ import annotations
 
 import json
-import os
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -24,6 +23,7 @@ from stack.config import Layout
 from stack.maintain import maintain, refresh_rollups
 from tidemark import logs
 from tidemark.errors import UserError
+from tidemark.files import write_private
 from tidemark.settings import Settings, load
 
 log = structlog.get_logger(__name__)
@@ -34,17 +34,12 @@ _AFTER_FAILURE = timedelta(minutes=10)  # it is tried again by then, however lon
 def write(settings: Settings) -> None:
     """Write them, readable for their owner only: the password of the role migrator may be among them."""
     path = Layout(settings.data_dir).maintenance
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     wanted = {"data_dir", "log_level", "postgres", "storage"}
     kept: dict[str, Any] = json.loads(settings.model_dump_json(include=wanted))
     kept["postgres"] |= dict.fromkeys((name for name in kept["postgres"] if name.endswith("_password")), None)
     if isinstance(secret := settings.postgres.migrator_password, SecretStr):
         kept["postgres"]["migrator_password"] = secret.get_secret_value()
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as text:
-        json.dump(kept, text)
-    new.replace(path)
+    write_private(path, json.dumps(kept))
 
 
 def last_runs(settings: Settings) -> list[dict[str, Any]]:

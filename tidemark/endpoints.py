@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
-Role = Literal["migrator", "writer", "reader", "lake"]
+Role = Literal["migrator", "writer", "reader", "lake", "api"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Ports:
     flink: int = 8081
     flink_rpc: int = 6123
     metrics: int = 9249
+    api: int = 8000
 
     @staticmethod
     def file(settings: Settings) -> Path:
@@ -91,6 +92,12 @@ def _local(settings: Settings) -> Ports:
 def kafka_bootstrap(settings: Settings) -> str:
     """Return ``host:port[,host:port…]`` of the broker."""
     return settings.kafka.bootstrap or f"127.0.0.1:{_local(settings).kafka}"
+
+
+def api(settings: Settings) -> str:
+    """Return the address of the local stack's API, as it is reached from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.api.host, settings.api.host)  # noqa: S104 - not bound
+    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{_local(settings).api}"
 
 
 def flink_rest(settings: Settings) -> tuple[str, int]:

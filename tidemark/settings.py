@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -53,10 +54,34 @@ def _pem(path: Path) -> Path:
     return path
 
 
+def _public_key(path: Path) -> Path:
+    path = path.expanduser().resolve()
+    try:
+        if "-----BEGIN PUBLIC KEY-----" not in path.read_text(encoding="utf-8", errors="replace"):
+            raise ValueError(f"{path} holds no public key in PEM form")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+    return path
+
+
+def _at_most_a_second(value: timedelta) -> timedelta:
+    if value > timedelta(seconds=1):
+        raise ValueError("must be at most a second")
+    return value
+
+
 def _whole_minutes(value: timedelta) -> timedelta:
     if value % timedelta(minutes=1):
         raise ValueError("must be whole minutes")
     return value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone such as Europe/Paris") from None
+    return name
 
 
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
@@ -66,7 +91,14 @@ SourceName = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,32}$")]
 IndicatorName = Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,40}$")]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d* ?[mg]$")]  # in MiB or GiB, as Flink writes it
+Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour|day)$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+ChannelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+QuietHours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+Severity = Literal["info", "warning", "critical"]
+AlertType = Literal[
+    "price_change", "daily_move", "spike", "zscore", "divergence", "volume_surge", "sentiment_shift", "stale_feed"
+]
 
 
 class Group(BaseModel):
@@ -129,6 +161,7 @@ class Postgres(Group):
     writer_password: SecretStr | None = None
     reader_password: SecretStr | None = None
     lake_password: SecretStr | None = None
+    api_password: SecretStr | None = None
     # prefer: TLS where the server has it, unchecked; require: TLS; verify-full: and the certificate is checked.
     sslmode: Literal["prefer", "require", "verify-full"] = "prefer"
     ca_file: Annotated[Path, AfterValidator(_pem)] | None = None  # unset: the authorities that the system knows
@@ -334,6 +367,81 @@ class Limits(Group):
     max_future: PositiveDuration = timedelta(hours=1)  # how far an event time may lie ahead of its arrival
 
 
+class Api(Group):
+    """The REST API (`tidemark api`): where it listens, who may call it how often, how old its answers may be."""
+
+    enabled: bool = True  # as a part of the local stack
+    host: str = "127.0.0.1"  # any other than a loopback address demands keys
+    port: Port | None = None  # unset: 8000, or a free one where that is taken
+    names: list[str] = []  # by which it is called, where it listens on loopback behind a proxy
+    trusted_proxies: list[str] = []  # addresses whose X-Forwarded-For and X-Forwarded-Proto are believed
+    keyless_reads: bool = True  # on loopback; writes always want a key
+    jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = None  # HS256
+    jwt_public_key: Annotated[Path, AfterValidator(_public_key)] | None = None  # RS256, ES256 or EdDSA
+    jwt_issuer: str = "tidemark"
+    jwt_audience: str = "tidemark"
+    rate_per_address: Rate = "60000/minute"
+    rate_per_key: Rate = "60000/minute"
+    cors_origins: list[str] = []
+    max_body: Annotated[int, Field(ge=1024)] = 16_384  # bytes
+    max_query: Annotated[int, Field(ge=256)] = 2_048  # bytes
+    latest_for: Annotated[PositiveDuration, AfterValidator(_at_most_a_second)] = timedelta(milliseconds=500)
+    history_for: PositiveDuration = timedelta(seconds=10)  # of what ended before now; what goes on until now, a second
+    redis: SecretStr | None = None  # redis://[:password@]host:port/database; unset: each process has its own cache
+    connections: Annotated[int, Field(ge=1, le=200)] = 8  # to PostgreSQL, as the reader
+    statement_timeout: PositiveDuration = timedelta(seconds=5)
+    fresh_within: PositiveDuration = timedelta(minutes=2)  # older than this, the newest price makes it not ready
+
+    @model_validator(mode="after")
+    def _one_key_for_tokens(self) -> Api:
+        if self.jwt_secret and self.jwt_public_key:
+            raise ValueError("jwt_secret and jwt_public_key are two ways to check a token: set one")
+        return self
+
+
+class Live(Group):
+    """What the API tells as it happens, from Kafka: WebSockets and server-sent events."""
+
+    enabled: bool = True
+    clients: Annotated[int, Field(ge=1)] = 1_000  # of one process
+    kept: Annotated[int, Field(ge=100)] = 10_000  # messages of each stream: so far back one can go on, or be behind
+    heartbeat: PositiveDuration = timedelta(seconds=3)
+
+
+class Rule(Group):
+    """Which alerts go to which channels. What is left out does not matter."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+    types: list[AlertType] = []
+    coins: list[Symbol] = []
+    severity: Severity = "info"  # this severe at least
+    threshold: Annotated[float, Field(ge=0)] = 0  # the change at least so many percent, either way
+    channels: list[str] = []
+    urgent: bool = False  # also in quiet hours
+
+
+class Notify(Group):
+    """Who is told of alerts (`tidemark notify`), and how often."""
+
+    channels: dict[ChannelName, SecretStr] = {}  # addresses as Apprise has them, or file:PATH of a file with one
+    rules: list[Rule] = []
+    quiet_hours: QuietHours | None = None
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    rate: Rate = "20/hour"
+    give_up: PositiveDuration = timedelta(hours=1)  # so long a failing channel is tried
+    timeout: PositiveDuration = timedelta(seconds=10)
+
+    @model_validator(mode="after")
+    def _rules_make_sense(self) -> Notify:
+        names = [rule.name for rule in self.rules]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"there are two rules {twice[0]}")
+        for rule in self.rules:
+            if unknown := [name for name in rule.channels if name not in self.channels]:
+                raise ValueError(f"rule {rule.name} names the channel {unknown[0]}, which notify.channels has not")
+        return self
+
+
 class Stream(Group):
     """A venue's WebSocket. ``max_age``: how old a connection grows before another takes over, without a gap."""
 
@@ -492,6 +600,9 @@ class Settings(BaseSettings):
     fear_greed: FearGreed = FearGreed()
     sentiment: Sentiment = Sentiment()
     producers: Producers = Producers()
+    api: Api = Api()
+    live: Live = Live()
+    notify: Notify = Notify()
 
     @field_validator("*", mode="before")
     @classmethod

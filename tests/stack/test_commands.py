@@ -82,7 +82,7 @@ def test_status_tells_what_there_is(world: World) -> None:
     assert done.returncode == 0, done.stderr
     status = json.loads(done.stdout)
     assert {part["name"]: part["state"] for part in status["parts"]} == dict.fromkeys(
-        ("kafka", "postgres", "jobmanager", "taskmanager", "maintenance"), "up"
+        ("kafka", "postgres", "jobmanager", "taskmanager", "maintenance", "api"), "up"
     )
     assert all(part["pid"] for part in status["parts"])
     assert [part["name"] for part in status["parts"] if not part["address"]] == ["maintenance"]

@@ -80,7 +80,7 @@ def commands(command: Any = ROOT_COMMAND, path: str = "tidemark") -> Iterator[tu
     for name, sub in getattr(command, "commands", {}).items():
         if getattr(sub, "commands", None):
             yield from commands(sub, f"{path} {name}")
-        else:
+        if not getattr(sub, "commands", None) or sub.invoke_without_command:
             yield f"{path} {name}", sub
 
 
@@ -104,7 +104,7 @@ def test_every_setting_has_a_meaning() -> None:
 
 @pytest.mark.parametrize(("words", "command"), list(commands()))
 def test_every_command_is_in_the_table_with_its_options(words: str, command: Any) -> None:
-    about = [row[1] for row in rows(section("Commands")) if re.match(rf"`{words}[` …]", row[0])]
+    about = [row[1] for row in rows(section("Commands")) if re.match(rf"`{words}(`| [A-Z\[…])", row[0])]
     options = {max(option.opts, key=len) for option in command.params if option.param_type_name == "option"}
 
     assert len(about) == 1
@@ -123,10 +123,10 @@ def test_every_example_is_understood(line: str) -> None:
     """By the very parser of the command; nothing is run."""
     words = shlex.split(line, comments=True)[1:]
     command, context = ROOT_COMMAND, ROOT_COMMAND.make_context("tidemark", list(words), resilient_parsing=True)
-    while getattr(command, "commands", None):
+    while getattr(command, "commands", None) and words and not words[0].startswith("-"):
         name = words.pop(0)
         command = command.commands[name]
-        if not getattr(command, "commands", None):
+        if not getattr(command, "commands", None) or not words or words[0].startswith("-"):
             context = command.make_context(name, words, parent=context)
 
 

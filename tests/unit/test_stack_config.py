@@ -59,6 +59,7 @@ def test_supervisord_reads_what_is_written_even_with_awkward_characters(tmp_path
         "program:jobmanager",
         "program:taskmanager",
         "program:maintenance",
+        "program:api",
     ]
     assert str(settings.data_dir / "kafka" / "server.properties") in parser["program:kafka"]["command"]
     assert parser["program:postgres"]["stopsignal"] == "INT"
@@ -68,7 +69,7 @@ def test_parts_that_are_elsewhere_are_not_run(tmp_path: Path) -> None:
     settings = settings_module.load(
         data_dir=tmp_path, kafka={"bootstrap": "broker:9092"}, flink={"rest": "cluster:8081"}
     )
-    assert config.parts(settings) == ["postgres", "maintenance"]
+    assert config.parts(settings) == ["postgres", "maintenance", "api"]
 
 
 def test_the_socket_has_a_short_path_wherever_the_data_are(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_the_socket_has_a_short_path_wherever_the_data_are(tmp_path: Path) -> No
     assert str(os.getuid()) in far.socket.parent.name
 
 
-@pytest.mark.parametrize("part", ["kafka", "postgres", "jobmanager", "taskmanager", "maintenance"])
+@pytest.mark.parametrize("part", ["kafka", "postgres", "jobmanager", "taskmanager", "maintenance", "api"])
 def test_each_part_has_a_log_that_is_rotated(tmp_path: Path, part: str) -> None:
     settings = settings_module.load(data_dir=tmp_path)
     parser = configparser.ConfigParser()
