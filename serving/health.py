@@ -32,13 +32,12 @@ class Finding:
     database: str
     kafka: str
     data: str
-    live: str  # `off` where this process serves nothing live
     newest: datetime | None
 
     @property
     def ready(self) -> bool:
         """Return whether all of it is well."""
-        return self.database == self.kafka == self.data == "ok" and self.live in ("ok", "off")
+        return self.database == self.kafka == self.data == "ok"
 
 
 def kafka_answers(settings: Settings) -> None:
@@ -57,16 +56,13 @@ class Health:
         now: Callable[[], datetime],
         clock: Callable[[], float],
         kafka_check: KafkaCheck,
-        live: Callable[[], str] | None,
     ) -> None:
-        """``live`` says how the reader of live messages is; None where there is none."""
         self._fresh_within = settings.api.fresh_within
         self._coins = coins
         self._metrics = metrics
         self._now = now
         self._clock = clock
         self._kafka_check = kafka_check
-        self._live = live
         self._looking = asyncio.Lock()
         self._found: tuple[float, Finding] | None = None
 
@@ -75,8 +71,7 @@ class Health:
         async with self._looking:
             if self._found is None or self._clock() - self._found[0] >= _BELIEVED:
                 (database, data, newest), kafka = await asyncio.gather(self._database(), self._kafka())
-                live = self._live() if self._live else "off"
-                self._found = (self._clock(), Finding(database, kafka, data, live, newest))
+                self._found = (self._clock(), Finding(database, kafka, data, newest))
             return self._found[1]
 
     async def _database(self) -> tuple[str, str, datetime | None]:

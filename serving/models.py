@@ -460,7 +460,6 @@ class Readiness(BaseModel):
     database: str = Field(examples=["ok"])
     kafka: str = Field(examples=["ok"])
     data: str = Field(examples=["ok"])
-    live: str = Field(description="`off` where this process serves nothing live", examples=["ok"])
     newest_price: datetime | None
 
 

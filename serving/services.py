@@ -72,8 +72,8 @@ def make(settings: Settings, clocks: Clocks, kafka_check: KafkaCheck | None) -> 
     metrics = Metrics(lambda: database.running)
     coins = Coins(database, clocks.now, settings.coingecko.coins)
     store = cache.store(api.redis.get_secret_value() if api.redis else None, clocks.monotonic)
-    check = kafka_check or (lambda: kafka_answers(settings))
     live = Live(settings, metrics) if settings.live.enabled else None
+    check = kafka_check or (live.check if live else lambda: kafka_answers(settings))
     return Services(
         settings,
         clocks,
@@ -83,7 +83,7 @@ def make(settings: Settings, clocks: Clocks, kafka_check: KafkaCheck | None) -> 
         Auth(api, database, clocks.monotonic),
         Limits(api),
         metrics,
-        Health(settings, coins, metrics, clocks.now, clocks.monotonic, check, live.state if live else None),
+        Health(settings, coins, metrics, clocks.now, clocks.monotonic, check),
         Audit(database),
         live,
     )

@@ -108,7 +108,11 @@ class Supervisor:
             time.sleep(0.1)
 
     def _daemon_runs(self) -> bool:
-        return any("supervisor.supervisord" in process.cmdline() for process in marked(self._settings.data_dir))
+        for process in marked(self._settings.data_dir):
+            with suppress(psutil.Error):  # it ended meanwhile
+                if "supervisor.supervisord" in process.cmdline():
+                    return True
+        return False
 
 
 def marked(data_dir: Path) -> list[psutil.Process]:

@@ -27,11 +27,18 @@ Watch = Callable[[], Awaitable[Any]]  # comes back when the client has gone
 
 
 async def socket(
-    scope: Scope, receive: Receive, send: Send, hub: Hub, interest: Interest, after: str | None, check: Check
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    hub: Hub,
+    interest: Interest,
+    after: str | None,
+    check: Check,
+    count: Check,
 ) -> None:
     """Accept a WebSocket and tell it what it wants until either side ends it. Raises Problem where it is not accepted.
 
-    What it sends is counted by ``check`` as a request is, and not looked at.
+    ``check`` is awaited with each heartbeat, ``count`` with each message of the client's, which nobody looks at.
     """
     client = hub.join("websocket", interest, after)
     extensions = scope.get("extensions", {})
@@ -48,7 +55,7 @@ async def socket(
 
         async def gone() -> None:
             while (await receive())["type"] != "websocket.disconnect":
-                await check()
+                await count()
 
         await _tell(client, write, check, gone)
         if client.ending and client.ending is not GONE:

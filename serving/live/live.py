@@ -8,6 +8,7 @@ import time
 from serving.live.hub import Hub
 from serving.live.reader import Reader
 from serving.metrics import Metrics
+from tidemark.errors import UserError
 from tidemark.settings import Settings
 
 
@@ -32,9 +33,10 @@ class Live:
             self._beating.cancel()
         await self._reader.stop()
 
-    def state(self) -> str:
-        """Return `ok` while Kafka is followed, else what is wrong."""
-        return self.hub.state
+    def check(self) -> None:
+        """Raise UserError unless Kafka is followed."""
+        if self.hub.state != "ok":
+            raise UserError(f"Kafka {self.hub.state}.")
 
     async def _beat(self) -> None:
         while True:

@@ -87,6 +87,7 @@ class Reader:
             auto_offset_reset="earliest",  # where a topic was made anew
             max_poll_records=self._at_once,
             request_timeout_ms=10_000,
+            bootstrap_timeout_ms=round(_AGAIN_SECONDS * 1000),
             reconnect_backoff_max_ms=1_000,
         )
         try:

@@ -102,8 +102,8 @@ class _Socket:
             except ValidationError as error:
                 raise wrong_values([{**one, "loc": ("query", *one["loc"])} for one in error.errors()]) from None
             interest = Interest((self._stream,), None if words.pair is None else pair_of(words.pair))
-            check = _check(connection)
-            await connections.socket(scope, receive, send, _hub(of(connection)), interest, words.after, check)
+            hub, check, count = _hub(of(connection)), _check(connection), _count(connection)
+            await connections.socket(scope, receive, send, hub, interest, words.after, check, count)
         except Problem as problem:
             await refuse(problem, scope, receive, send)
 
@@ -122,14 +122,20 @@ def _hub(services: Services) -> Hub:
 
 
 def _check(connection: HTTPConnection) -> connections.Check:
-    """Return what says whether who has begun to listen still may, and counts that as a request of theirs."""
+    """Return what says whether who has begun to listen still may."""
     services = of(connection)
     headers = dict(connection.scope["headers"])
     address = connection.client.host if connection.client else None
 
     async def check() -> None:
-        await services.limits.address(address)
         with suppress(psycopg.Error):  # while keys cannot be looked up, those who were let in may stay
             await services.auth.caller(headers, address)
 
     return check
+
+
+def _count(connection: HTTPConnection) -> connections.Check:
+    """Return what counts a message of a client's as a request from its address."""
+    services = of(connection)
+    address = connection.client.host if connection.client else None
+    return lambda: services.limits.address(address)

@@ -45,7 +45,7 @@ def test_it_is_ready_while_all_is_well(own: Own) -> None:
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "no-store"
         assert timed("timestamp", found.pop("newest_price")) == NOW.replace(microsecond=400_000) - SECOND
-        assert found == {"status": "ready", "database": "ok", "kafka": "ok", "data": "ok", "live": "off"}
+        assert found == {"status": "ready", "database": "ok", "kafka": "ok", "data": "ok"}
     assert api.get("/healthz/live").json() == {"status": "alive"}
 
 

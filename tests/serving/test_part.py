@@ -35,7 +35,7 @@ def test_the_stack_runs_it_and_starts_it_again(tmp_path: Path) -> None:
         assert requests.get(f"{address}{API}/macro/", timeout=30).json()["count"] == 0
         assert SECRET not in " ".join(psutil.Process(int(pid or 0)).cmdline())
         ready = f"{address}/healthz/ready"
-        wait_for(lambda: requests.get(ready, timeout=30).json()["live"] == "ok", "it to follow Kafka", 60)
+        wait_for(lambda: requests.get(ready, timeout=30).json()["kafka"] == "ok", "it to follow Kafka", 60)
         assert not any(one.advice for one in local.health(settings) if one.name == "api")
         psutil.Process(int(pid or 0)).kill()
         wait_for(lambda: find(settings, "api")["pid"] not in (pid, None), "another process", 60)
