@@ -288,6 +288,7 @@ def _print_ways_on(settings: Settings) -> None:
     console.print("Look around:", style="bold")
     console.print(f"  Flink's web UI    {local.address_of(settings, 'jobmanager')}")
     if settings.api.enabled:
+        console.print(f"  The dashboard     {local.address_of(settings, 'api')}/")
         console.print(f"  The API           {local.address_of(settings, 'api')}/docs")
     for label, command in (
         ("SQL over topics", '.venv/bin/tidemark sql -e "SELECT COUNT(*) FROM trades"'),

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from serving import models, pages_of_docs, problems, services
+from serving import dashboard, models, pages_of_docs, problems, services
 from serving.answers import REFUSALS
 from serving.health import KafkaCheck
 from serving.middleware import Envelope, Guard
@@ -76,6 +76,7 @@ def create_app(settings: Settings, *, clocks: Clocks | None = None, kafka_check:
     app.include_router(operation.log_router, responses=REFUSALS)
     app.include_router(operation.router)
     pages_of_docs.register(app)
+    dashboard.register(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # as FastAPI's documentation has it
     return app
 
