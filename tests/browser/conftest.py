@@ -120,7 +120,6 @@ def serve(made: Database, desk: Desk, folder: Path, stack: ExitStack, **api: str
     environment |= {
         "TIDEMARK_DATA_DIR": str(config.data_dir),
         "TIDEMARK_POSTGRES__DATABASE": config.postgres.database,
-        "TIDEMARK_LIVE__ENABLED": "false",
         "PYTHONPATH": str(ROOT),
     }
     log = stack.enter_context((folder / "api.log").open("w"))

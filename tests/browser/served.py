@@ -1,6 +1,6 @@
-"""Runs the real API, but for one path: what its live stream says is what is written into a file.
+"""Runs the real API, but for one part: what it passes on live is not read from Kafka but from a file.
 
-That the real stream says what is in Kafka is shown elsewhere; here it has to say what a test wants, when it wants it.
+That Kafka is read is shown elsewhere; here the stream has to say what a test wants, when it wants it.
 
     TIDEMARK_… python -m tests.browser.served PORT FILE
 """
@@ -10,56 +10,72 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import uvicorn
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from serving.app import create_app
+from serving.live.hub import Hub
+from serving.live.messages import STREAMS, Item
+from serving.live.reader import Reader
 from tidemark.settings import load
 
 DOWN = "down"  # a file of this name beside the other: there is no stream
 _LOOK = 0.05  # seconds
-_HEARTBEAT = 5.0
+_STREAM_OF = {kind: stream for stream, kind in STREAMS.items()}
+
+
+class _FileReader:
+    """Tells the hub each line of a file, `alert {…}`, as the reader of Kafka does with messages."""
+
+    def __init__(self, said: Path, hub: Hub) -> None:
+        self._said = said
+        self._hub = hub
+        self._following: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._following = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        if self._following:
+            self._following.cancel()
+
+    async def _follow(self) -> None:
+        at = 0
+        self._hub.set_state("ok")
+        while True:
+            text = self._said.read_text(encoding="utf-8")
+            while (end := text.find("\n", at)) >= 0:
+                kind, _, data = text[at:end].partition(" ")
+                at = end + 1
+                await self._hub.publish([Item(_STREAM_OF[kind], json.loads(data))])
+            if is_down(self._said):
+                self._hub.close()
+            await asyncio.sleep(_LOOK)
+
+
+def is_down(said: Path) -> bool:
+    """Return whether there is to be no stream."""
+    return (said.parent / DOWN).exists()
 
 
 def main() -> None:
     """Serve until a signal comes."""
     port, said = int(sys.argv[1]), Path(sys.argv[2])
     app = create_app(load(), kafka_check=lambda: None)
-    app.router.routes.insert(0, Route("/api/v1/live", _stand_in(said)))
-    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_config=None, server_header=False)
+    live = app.state.services.live
+    live._reader = cast("Reader", _FileReader(said, live.hub))
 
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/api/v1/live" and is_down(said):
+            await PlainTextResponse("down", 503)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
 
-def _stand_in(said: Path) -> Callable[[Request], Awaitable[Response]]:
-    async def events(request: Request) -> AsyncIterator[str]:
-        given = request.headers.get("last-event-id")
-        at = len(said.read_text()) if given is None else int(given)
-        if given is None:
-            empty: dict[str, list[object]] = {"trades": [], "tickers": [], "alerts": [], "articles": []}
-            yield f"event: snapshot\nid: {at}\ndata: {json.dumps(empty)}\n\n"
-        beat = time.monotonic()
-        while not (said.parent / DOWN).exists():
-            text = said.read_text()
-            while (end := text.find("\n", at)) >= 0:
-                kind, _, data = text[at:end].partition(" ")
-                at = end + 1
-                yield f"event: {kind}\nid: {at}\ndata: {data}\n\n"
-            if time.monotonic() - beat > _HEARTBEAT:
-                beat = time.monotonic()
-                yield f'event: heartbeat\ndata: {{"time": {int(time.time() * 1000)}}}\n\n'
-            await asyncio.sleep(_LOOK)
-
-    async def live(request: Request) -> Response:
-        if (said.parent / DOWN).exists():
-            return PlainTextResponse("down", 503)
-        return StreamingResponse(events(request), media_type="text/event-stream")
-
-    return live
+    uvicorn.run(serve, host="127.0.0.1", port=port, access_log=False, log_config=None, server_header=False)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,24 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Site, Visitors
+from tests.browser.conftest import Site, Visitors, serve
+from tests.browser.desk import Desk
+from tests.storage.conftest import Database
 
 SOON = 5_000  # ms
+
+
+@pytest.fixture(scope="module")
+def site(filled: tuple[Database, Desk], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return a site of these tests' own: what they say is said to whoever comes later, too."""
+    with ExitStack() as stack:
+        yield serve(*filled, tmp_path_factory.mktemp("live"), stack)
 
 
 @pytest.fixture
