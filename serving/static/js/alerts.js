@@ -27,7 +27,7 @@ export function ofStream(alert) {
 }
 
 /** Put an alert in its place. What lasts is told twice, as it begins and with its peak as it ends: the end stays. */
-export function keep(alerts, alert) {
+export function put(alerts, alert) {
   if (alert.ended_at || !alerts.get(alert.alert_id)?.ended_at) alerts.set(alert.alert_id, alert);
 }
 
@@ -91,7 +91,7 @@ export class Alerts {
   take(alerts, announced) {
     const told = alerts.map(ofStream);
     const wanted = told.filter((alert) => !this.live.has(alert.alert_id));
-    for (const alert of told) keep(this.live, alert);
+    for (const alert of told) put(this.live, alert);
     while (this.live.size > 2 * MOST) this.live.delete(this.live.keys().next().value);
     const known = new Set((this.panel.data ?? []).map(({ alert_id: id }) => id));
     const shown = wanted.filter((alert) => this.passes(alert) && !known.has(alert.alert_id));
@@ -115,7 +115,7 @@ export class Alerts {
 
   draw(body, stored) {
     const byAlert = new Map();
-    for (const alert of [...this.live.values(), ...stored]) keep(byAlert, alert);
+    for (const alert of [...this.live.values(), ...stored]) put(byAlert, alert);
     const rows = [...byAlert.values()].filter((alert) => this.passes(alert)).sort((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp)).slice(0, MOST);
     if (!rows.length) {
       const { change, type, severities, coin } = this.filter;
