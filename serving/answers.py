@@ -125,9 +125,14 @@ async def answer(
     return conditional(request, kept, control)
 
 
+def encoded(content: Any) -> bytes:
+    """Return ``content`` as JSON, times in UTC."""
+    return orjson.dumps(content, option=orjson.OPT_UTC_Z)
+
+
 def tagged(content: Any) -> bytes:
     """Return ``content`` as JSON behind its ETag."""
-    body = orjson.dumps(content, option=orjson.OPT_UTC_Z)
+    body = encoded(content)
     return b'"%b"' % hashlib.blake2b(body, digest_size=16).hexdigest().encode() + body
 
 

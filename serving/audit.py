@@ -9,6 +9,7 @@ import psycopg
 import structlog
 from starlette.types import Scope
 
+from serving.auth import address_of
 from serving.database import Connection, Database, run
 
 log = structlog.get_logger(__name__)
@@ -34,10 +35,9 @@ class Audit:
 
 
 def _values(scope: Scope, status: int, detail: dict[str, Any]) -> dict[str, Any]:
-    client = scope.get("client")
     return {
         "actor": scope["state"]["caller"].name,
-        "address": client[0] if client else None,
+        "address": address_of(scope),
         "action": f"{scope['method']} {scope['path'][:200]}".replace("\0", "?"),  # which PostgreSQL does not take
         "status": status,
         "request_id": scope["state"].get("request_id"),

@@ -76,6 +76,12 @@ def is_loopback(address: str | None) -> bool:
     return (mapped or found).is_loopback
 
 
+def address_of(scope: Mapping[str, Any]) -> str | None:
+    """Return the address that a request came from, as ASGI has it."""
+    client = scope.get("client")
+    return client[0] if client else None
+
+
 class Auth:
     """Tells callers by what they bring along."""
 

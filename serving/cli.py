@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tidemark.durations import parse_duration
-from tidemark.endpoints import Role
+from tidemark.endpoints import Role, in_address
 from tidemark.errors import UserError
 from tidemark.settings import Settings, settings
 
@@ -66,7 +66,7 @@ def serve(config: Settings) -> None:
         )
     port = _port(config)
     logs.configure(config)
-    console.print(f"The API is up at http://{_in_address(config.api.host)}:{port}, its paths are at /docs")
+    console.print(f"The API is up at http://{in_address(config.api.host)}:{port}, its paths are at /docs")
     app = create_app(config)
     options = uvicorn.Config(
         app,
@@ -93,10 +93,6 @@ def _port(config: Settings) -> int:
     if not ports.is_free(wanted):
         raise UserError(f"Port {wanted} is taken.", "Choose another with --port, or none, and a free one is taken.")
     return wanted
-
-
-def _in_address(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 @keys.command("create")

@@ -190,5 +190,10 @@ def pair_of(text: str) -> str:
     return known.pair(f"{match[1]}/{match[2]}".upper())
 
 
+def optional_pair(text: str | None) -> str | None:
+    """Return the pair, or None for None; else as :func:`pair_of`."""
+    return None if text is None else pair_of(text)
+
+
 def _plain(name: str) -> str:
     return _GAP.sub(" ", name).strip().lower()

@@ -6,14 +6,13 @@ import re
 import secrets
 import time
 from collections.abc import MutableMapping
-from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.access import demand
 from serving.audit import Audit
-from serving.auth import Auth, is_loopback
+from serving.auth import Auth, address_of, is_loopback
 from serving.limits import Limits
 from serving.metrics import Metrics
 from serving.problems import Problem, of_error, refuse
@@ -105,7 +104,7 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
         status=status,
         ms=round(seconds * 1000, 1),
         caller=caller.name if caller else "",
-        address=_address(scope),
+        address=address_of(scope),
         request_id=scope["state"]["request_id"],
     )
 
@@ -132,9 +131,9 @@ class Guard:
         state = scope.setdefault("state", {})
         try:
             self._check(scope, headers)
-            await self._limits.address(_address(scope))
+            await self._limits.address(address_of(scope))
             if scope["path"].startswith(_PROTECTED):
-                state["caller"] = caller = await self._auth.caller(headers, _address(scope))
+                state["caller"] = caller = await self._auth.caller(headers, address_of(scope))
                 if caller.name:
                     await self._limits.key(caller.name)
                 demand(caller, "read")
@@ -204,8 +203,3 @@ class Guard:
         caller = scope["state"].get("caller")
         if status >= 400 and caller and caller.name:
             await self._audit.refused(scope, status)
-
-
-def _address(scope: MutableMapping[str, Any]) -> str | None:
-    client = scope.get("client")
-    return client[0] if client else None

@@ -20,6 +20,7 @@ from stack.config import PYTHON, Layout, postgres_bin
 from tidemark import endpoints
 from tidemark.endpoints import Role
 from tidemark.errors import UserError
+from tidemark.files import write_private
 from tidemark.paths import POSTGRES_SQL
 from tidemark.settings import Settings
 
@@ -77,14 +78,8 @@ def prepare(settings: Settings) -> None:
 
 
 def _make_secret(path: Path) -> None:
-    if path.exists():
-        return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = path.with_suffix(".new")  # renamed when complete, so that a half-written one is never read
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(24) + "\n")
-    new.rename(path)
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(24) + "\n")
 
 
 def _initdb(settings: Settings, layout: Layout) -> None:

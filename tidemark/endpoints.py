@@ -94,10 +94,15 @@ def kafka_bootstrap(settings: Settings) -> str:
     return settings.kafka.bootstrap or f"127.0.0.1:{_local(settings).kafka}"
 
 
+def in_address(host: str) -> str:
+    """Return ``host`` as addresses have it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 def api(settings: Settings) -> str:
     """Return the address of the local stack's API, as it is reached from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.api.host, settings.api.host)  # noqa: S104 - not bound
-    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{_local(settings).api}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.api.host, settings.api.host)  # noqa: S104 - not bound
+    return f"http://{in_address(host)}:{_local(settings).api}"
 
 
 def flink_rest(settings: Settings) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write ``text``, readable for its owner only at every moment; its folder is made where it is missing."""
+    """Write ``text``, whole and readable for its owner only at every moment; its folder is made where it is missing."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)

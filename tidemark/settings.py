@@ -8,6 +8,7 @@ environment: ``TIDEMARK_ALERTS__SPIKE_PCT=1.5`` is ``[alerts] spike_pct = 1.5`` 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -44,24 +45,19 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
-def _pem(path: Path) -> Path:
-    path = path.expanduser().resolve()
-    try:
-        if "-----BEGIN CERTIFICATE-----" not in path.read_text(encoding="utf-8", errors="replace"):
-            raise ValueError(f"{path} holds no certificate in PEM form")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
-    return path
+def _pem(label: str) -> Callable[[Path], Path]:
+    """Return a check that a file has something in PEM form under ``label``, such as CERTIFICATE."""
 
+    def check(path: Path) -> Path:
+        path = path.expanduser().resolve()
+        try:
+            if f"-----BEGIN {label}-----" not in path.read_text(encoding="utf-8", errors="replace"):
+                raise ValueError(f"{path} holds no {label.lower()} in PEM form")
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+        return path
 
-def _public_key(path: Path) -> Path:
-    path = path.expanduser().resolve()
-    try:
-        if "-----BEGIN PUBLIC KEY-----" not in path.read_text(encoding="utf-8", errors="replace"):
-            raise ValueError(f"{path} holds no public key in PEM form")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
-    return path
+    return check
 
 
 def _at_most_a_second(value: timedelta) -> timedelta:
@@ -84,6 +80,7 @@ def _zone(name: str) -> str:
     return name
 
 
+CertificateFile = Annotated[Path, AfterValidator(_pem("CERTIFICATE"))]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 WholeMinutes = Annotated[PositiveDuration, AfterValidator(_whole_minutes)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
@@ -129,7 +126,7 @@ class Kafka(Group):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     username: str | None = None
     password: SecretStr | None = None
-    ca_file: Annotated[Path, AfterValidator(_pem)] | None = None  # unset: the authorities that the system knows
+    ca_file: CertificateFile | None = None  # unset: the authorities that the system knows
     port: Port | None = None  # of the local broker; unset: 9092, or a free one where that is taken
     partitions: Annotated[int, Field(ge=1, le=1000)] = 3
     retention: PositiveDuration = timedelta(days=7)
@@ -164,7 +161,7 @@ class Postgres(Group):
     api_password: SecretStr | None = None
     # prefer: TLS where the server has it, unchecked; require: TLS; verify-full: and the certificate is checked.
     sslmode: Literal["prefer", "require", "verify-full"] = "prefer"
-    ca_file: Annotated[Path, AfterValidator(_pem)] | None = None  # unset: the authorities that the system knows
+    ca_file: CertificateFile | None = None  # unset: the authorities that the system knows
     flush_rows: Annotated[int, Field(ge=1)] = 5000  # rows that a sink gathers before it writes
     flush_interval: PositiveDuration = timedelta(milliseconds=500)  # and the longest it holds them back
 
@@ -377,7 +374,7 @@ class Api(Group):
     trusted_proxies: list[str] = []  # addresses whose X-Forwarded-For and X-Forwarded-Proto are believed
     keyless_reads: bool = True  # on loopback; writes always want a key
     jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = None  # HS256
-    jwt_public_key: Annotated[Path, AfterValidator(_public_key)] | None = None  # RS256, ES256 or EdDSA
+    jwt_public_key: Annotated[Path, AfterValidator(_pem("PUBLIC KEY"))] | None = None  # RS256, ES256 or EdDSA
     jwt_issuer: str = "tidemark"
     jwt_audience: str = "tidemark"
     rate_per_address: Rate = "60000/minute"

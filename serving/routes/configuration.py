@@ -7,7 +7,6 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 import psycopg
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
@@ -15,7 +14,7 @@ from starlette.responses import Response
 from producers.coins import symbol as one_symbol
 from producers.sentiment import NEGATIVE_BELOW, POSITIVE_ABOVE
 from serving.access import allowed
-from serving.answers import answer, conditional, tagged
+from serving.answers import answer, conditional, encoded, tagged
 from serving.database import run
 from serving.models import CryptoConfig, CryptoConfigs, NewCryptoConfig, Visualization
 from serving.pages import PAGE
@@ -71,8 +70,7 @@ async def configure(request: Request, wanted: NewCryptoConfig) -> Response:
         raise _taken(f"{wanted.name!r} is what another coin is called.") from None
     services.coins.forget()
     services.metrics.writes.labels("crypto").inc()
-    body = orjson.dumps(row, option=orjson.OPT_UTC_Z)
-    return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
+    return Response(encoded(row), status, {"Cache-Control": "no-store"}, "application/json")
 
 
 def _taken(detail: str) -> Problem:

@@ -7,21 +7,22 @@ from typing import Annotated
 
 import psycopg
 from fastapi import APIRouter, Depends, Request
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from serving.coins import pair_of
+from serving.auth import address_of
+from serving.coins import optional_pair
 from serving.live import connections
 from serving.live.connections import EventStream
 from serving.live.hub import Hub, Interest
 from serving.live.messages import STREAMS
 from serving.pages import Words
-from serving.problems import Problem, ProblemDetails, refuse, wrong_values
+from serving.problems import Problem, ProblemDetails, refuse
 from serving.routes import PREFIX
-from serving.routes.words import PairWord, documented, read
+from serving.routes.words import PairWord, documented, parsed, read
 from serving.services import Services, of
 
 router = APIRouter(prefix=PREFIX, tags=["live"])
@@ -83,7 +84,7 @@ async def live(request: Request, words: Annotated[LiveWords, Depends(read(LiveWo
     came since, or a snapshot where that is too long ago. Who reads too slowly is cut off.
     """
     services = of(request)
-    interest = Interest(tuple(words.topics.split(",")), None if words.pair is None else pair_of(words.pair))
+    interest = Interest(tuple(words.topics.split(",")), optional_pair(words.pair))
     return EventStream(_hub(services), interest, request.headers.get("last-event-id"), _check(request))
 
 
@@ -97,11 +98,8 @@ class _Socket:
         """Serve one client."""
         connection = HTTPConnection(scope)
         try:
-            try:
-                words = SocketWords.model_validate(dict(connection.query_params))
-            except ValidationError as error:
-                raise wrong_values([{**one, "loc": ("query", *one["loc"])} for one in error.errors()]) from None
-            interest = Interest((self._stream,), None if words.pair is None else pair_of(words.pair))
+            words = parsed(SocketWords, connection)
+            interest = Interest((self._stream,), optional_pair(words.pair))
             hub, check, count = _hub(of(connection)), _check(connection), _count(connection)
             await connections.socket(scope, receive, send, hub, interest, words.after, check, count)
         except Problem as problem:
@@ -125,7 +123,7 @@ def _check(connection: HTTPConnection) -> connections.Check:
     """Return what says whether who has begun to listen still may."""
     services = of(connection)
     headers = dict(connection.scope["headers"])
-    address = connection.client.host if connection.client else None
+    address = address_of(connection.scope)
 
     async def check() -> None:
         with suppress(psycopg.Error):  # while keys cannot be looked up, those who were let in may stay
@@ -137,5 +135,5 @@ def _check(connection: HTTPConnection) -> connections.Check:
 def _count(connection: HTTPConnection) -> connections.Check:
     """Return what counts a message of a client's as a request from its address."""
     services = of(connection)
-    address = connection.client.host if connection.client else None
+    address = address_of(connection.scope)
     return lambda: services.limits.address(address)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from producers.sentiment import NEGATIVE_BELOW, POSITIVE_ABOVE
 from serving.answers import UNKNOWN, Key, key, listing
-from serving.coins import CoinPath, pair_of
+from serving.coins import CoinPath, optional_pair
 from serving.models import (
     Article,
     CoinPage,
@@ -157,7 +157,7 @@ async def impact(request: Request, words: Annotated[ImpactWords, Depends(read(Im
     """What the market did before and after each article, and how unusual that was."""
     values = {
         "symbol": await of(request).coins.optional(words.crypto_symbol),
-        "pair": None if words.pair is None else pair_of(words.pair),
+        "pair": optional_pair(words.pair),
         "horizon": words.horizon,
         "article": words.article_id,
         "score": words.min_score,

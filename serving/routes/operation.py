@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from serving import pages
 from serving.access import allowed
-from serving.answers import conditional, tagged
+from serving.answers import conditional, encoded, tagged
 from serving.models import Liveness, Page, Readiness, Write
 from serving.pages import Paged
 from serving.routes import PREFIX
@@ -40,7 +40,7 @@ async def ready(request: Request) -> Response:
     newest = body.pop("newest")
     content = {"status": "ready" if found.ready else "not ready", **body, "newest_price": newest}
     status = 200 if found.ready else 503
-    return Response(tagged(content)[34:], status, _NOT_KEPT, "application/json")
+    return Response(encoded(content), status, _NOT_KEPT, "application/json")
 
 
 @router.get("/metrics", include_in_schema=False)

@@ -11,7 +11,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from serving.answers import UNKNOWN, answer, key, listing
-from serving.coins import CoinPath, pair_of
+from serving.coins import CoinPath, optional_pair
 from serving.models import Alert, CoinPage, Prediction, Predictions, Quality, RangedPage, Ranking
 from serving.pages import PAGE, Words
 from serving.routes import PREFIX
@@ -75,7 +75,7 @@ async def predictions(
     values = {
         "symbol": name,
         "model": words.model_name,
-        "pair": None if words.pair is None else pair_of(words.pair),
+        "pair": optional_pair(words.pair),
     }
     return await listing(request, words, words.range(request), "predictions", by, {"crypto_symbol": name}, values)
 
@@ -104,7 +104,7 @@ async def alerts(request: Request, words: Annotated[AlertWords, Depends(read(Ale
     """What was worth an alert."""
     values = {
         "symbol": await of(request).coins.optional(words.crypto_symbol),
-        "pair": None if words.pair is None else pair_of(words.pair),
+        "pair": optional_pair(words.pair),
         "type": words.alert_type,
         "severity": words.severity,
         "change": words.min_change,

@@ -7,15 +7,24 @@ from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
+from starlette.requests import HTTPConnection
 
 from serving import times
 from serving.pages import Paged, Words
+from serving.problems import wrong_values
 from serving.services import of
 from serving.times import End, PeriodWord, Range, Start
 
 WordsT = TypeVar("WordsT", bound=Words)
+
+
+def parsed(model: type[WordsT], connection: HTTPConnection) -> WordsT:
+    """Return the words of a query. Raises Problem where one is wrong."""
+    try:
+        return model.model_validate(dict(connection.query_params))
+    except ValidationError as error:
+        raise wrong_values([{**one, "loc": ("query", *one["loc"])} for one in error.errors()]) from None
 
 
 def read(model: type[WordsT]) -> Callable[[Request], Awaitable[WordsT]]:
@@ -26,10 +35,7 @@ def read(model: type[WordsT]) -> Callable[[Request], Awaitable[WordsT]]:
     """
 
     async def words(request: Request) -> WordsT:
-        try:
-            return model.model_validate(dict(request.query_params))
-        except ValidationError as error:
-            raise RequestValidationError([{**one, "loc": ("query", *one["loc"])} for one in error.errors()]) from None
+        return parsed(model, request)
 
     return words
 

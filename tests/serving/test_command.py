@@ -100,7 +100,7 @@ def test_keys_are_made_shown_once_listed_and_revoked(own: Own, tmp_path: Path) -
     assert (again.returncode, "no key" in again.stderr) == (1, True)
     actions = made.database.run("SELECT actor, action, detail FROM serving.audit_log ORDER BY id")
     assert actions[0] == ("cli", f"api keys create {key_id}", {"name": "desk [1]", "scope": "write"})
-    assert actions[-1] == ("cli", f"api keys revoke {key_id}", {})
+    assert ("cli", f"api keys revoke {key_id}", {}) in actions  # what was let in until it took effect may be after it
 
 
 @pytest.mark.parametrize(
