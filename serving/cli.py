@@ -66,7 +66,7 @@ def serve(config: Settings) -> None:
         )
     port = _port(config)
     logs.configure(config)
-    console.print(f"The API is up at http://{in_address(config.api.host)}:{port}, its paths are at /docs")
+    console.print(f"The dashboard is at http://{in_address(config.api.host)}:{port}, the paths of the API at /docs")
     app = create_app(config)
     options = uvicorn.Config(
         app,

@@ -58,6 +58,12 @@ class Metrics:
             registry=self.registry,
         )
         self.live_following = Gauge("tidemark_live_following", "Whether Kafka is followed.", registry=self.registry)
+        self.notifications = Gauge(
+            "tidemark_notifications",
+            "Notifications by what became of them: waiting, sending, sent, failed, unknown.",
+            ["channel", "state"],
+            registry=self.registry,
+        )
         self._requests: dict[tuple[str, str, int], Counter] = {}
         self._seconds: dict[str, Histogram] = {}
         queries = Gauge("tidemark_api_queries_running", "Queries that run or wait.", registry=self.registry)

@@ -1,44 +1,43 @@
-"""`python -m serving.part FILE`: the local stack's part `api`.
+"""`python -m serving.part api|notify FILE`: the local stack's parts `api` and `notify`.
 
 FILE holds the settings that `tidemark up` was called with.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
+from tidemark import handover
 from tidemark.endpoints import Ports
 from tidemark.errors import UserError
-from tidemark.files import write_private
-from tidemark.settings import Settings, load
+from tidemark.settings import Settings
 
+_KEYS: dict[str, Any] = {source: {"api_key"} for source in ("coingecko", "coinmarketcap", "newsapi", "fred")}
+_PASSWORDS = {"migrator_password", "writer_password"}
 # Secrets that are none of its business.
-_OTHERS: Any = {
-    "notify": True,
-    "postgres": {"migrator_password", "writer_password"},
-    **{source: {"api_key"} for source in ("coingecko", "coinmarketcap", "newsapi", "fred")},
+_OTHERS: dict[str, dict[str, Any]] = {
+    "api": {**_KEYS, "notify": True, "postgres": _PASSWORDS},
+    "notify": {**_KEYS, "api": True, "postgres": _PASSWORDS | {"reader_password"}},
 }
 
 
-def write(settings: Settings, path: Path) -> None:
-    """Write the settings, readable for their owner only."""
-
-    def plain(value: Any) -> Any:
-        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-
-    write_private(path, json.dumps(settings.model_dump(exclude=_OTHERS), default=plain))
+def write(settings: Settings, name: str, path: Path) -> None:
+    """Write the settings of the part ``name``, readable for their owner only."""
+    handover.write(settings, path, without=_OTHERS[name])
 
 
-def main() -> None:
+def main(name: str, path: Path) -> None:
     """Serve until a signal."""
+    settings = handover.read(path)
+    if name == "notify":
+        from serving.notify.cli import serve as notify
+
+        notify(settings)
+        return
     from serving.cli import serve
 
-    settings = load(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     chosen = Ports.read(settings)
     if chosen is None:
         raise UserError("The local stack was never started.", "`tidemark up` starts it.")
@@ -47,6 +46,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1], Path(sys.argv[2]))
     except UserError as error:
         sys.exit(f"{error} {error.hint}")

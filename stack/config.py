@@ -24,6 +24,7 @@ from tidemark.paths import ROOT
 from tidemark.settings import Settings
 
 PYTHON = str(Path(sys.prefix) / "bin" / "python")  # sys.executable has a name that depends on how one was called
+OWN_PARTS = ("maintenance", "api", "notify")  # which run our code, not that of others
 MARK = "_TIDEMARK_STACK"  # in the environment of every process of a stack: the stack's data folder
 KAFKA_JVM = ("-Xms256m", "-Xmx400m", "-XX:+UseG1GC", "-XX:MaxMetaspaceSize=128m", "-Djava.awt.headless=true")
 
@@ -94,6 +95,11 @@ class Layout:
         return self.data_dir / "secrets" / "api.json"
 
     @property
+    def notify(self) -> Path:
+        """The settings of the part `notify`, with the addresses of its channels."""
+        return self.data_dir / "secrets" / "notify.json"
+
+    @property
     def flink(self) -> Path:
         """Flink's ``conf/``, ``checkpoints/``, ``savepoints/``, ``log/`` (of its clients) and ``tmp/``."""
         return self.data_dir / "flink"
@@ -115,7 +121,7 @@ class Layout:
 
 def parts(settings: Settings) -> list[str]:
     """Return the parts that the local stack runs: those for which the settings name no server elsewhere, what sees to
-    PostgreSQL wherever that is, and the API.
+    PostgreSQL wherever that is, the API, and what notifies where there are rules for it.
     """
     return [
         *([] if settings.kafka.bootstrap else ["kafka"]),
@@ -123,6 +129,7 @@ def parts(settings: Settings) -> list[str]:
         *([] if settings.flink.rest else ["jobmanager", "taskmanager"]),
         "maintenance",
         *(["api"] if settings.api.enabled else []),
+        *(["notify"] if settings.notify.rules and settings.notify.channels else []),
     ]
 
 
@@ -246,7 +253,8 @@ def _supervisord(settings: Settings, layout: Layout, ports: Ports) -> str:
         "jobmanager": ([str(bin_dir / "jobmanager.sh"), "start-foreground"], "TERM"),
         "taskmanager": ([str(bin_dir / "taskmanager.sh"), "start-foreground"], "TERM"),
         "maintenance": ([*python, "stack.upkeep", str(layout.maintenance)], "TERM"),
-        "api": ([*python, "serving.part", str(layout.api)], "TERM"),
+        "api": ([*python, "serving.part", "api", str(layout.api)], "TERM"),
+        "notify": ([*python, "serving.part", "notify", str(layout.notify)], "TERM"),
     }
     lines = [
         "[supervisord]",
@@ -270,7 +278,7 @@ def _supervisord(settings: Settings, layout: Layout, ports: Ports) -> str:
             "",
             f"[program:{name}]",
             f"command={shlex.join(command)}",
-            *([f"directory={ROOT}"] if name in ("maintenance", "api") else []),  # this checkout, whichever is installed
+            *([f"directory={ROOT}"] if name in OWN_PARTS else []),  # this checkout, whichever is installed
             "autostart=false",
             "autorestart=true",
             "startsecs=10",

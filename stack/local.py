@@ -26,7 +26,7 @@ from connectors import artefacts, flink_home
 from connectors.java import java_home
 from flink_jobs import cluster
 from producers import health as producers_health
-from serving import part as api_part
+from serving import part as serving_part
 from stack import config, database, migrate, ports, topics, upkeep
 from stack.config import Layout
 from stack.supervise import Process, Supervisor, end_orphans
@@ -35,7 +35,7 @@ from tidemark.endpoints import Ports
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
-PARTS = ("kafka", "postgres", "jobmanager", "taskmanager", "maintenance", "api")
+PARTS = ("kafka", "postgres", "jobmanager", "taskmanager", *config.OWN_PARTS)
 Report = Callable[[str], None]
 
 _START_SECONDS = 120  # a part that is not up by then will not come up
@@ -68,6 +68,8 @@ def up(settings: Settings, report: Report = lambda text: None, *, jobs: bool = T
                 one.result()
             if "api" in wanted:
                 _start_api(settings, supervisor, report)
+            if "notify" in wanted:
+                _start_notify(settings, supervisor, report)
             if flink:
                 flink.result()
         if jobs:
@@ -83,7 +85,7 @@ def down(settings: Settings, report: Report = lambda text: None) -> None:
         if supervisor.is_alive():
             if "jobmanager" in supervisor.processes() and is_healthy(settings, "jobmanager"):
                 _suspend_jobs(settings, report)
-            for names in (("taskmanager", "jobmanager", "maintenance", "api"), ("kafka", "postgres")):
+            for names in (("taskmanager", "jobmanager", *config.OWN_PARTS), ("kafka", "postgres")):
                 with ThreadPoolExecutor(max_workers=len(names)) as pool:
                     list(pool.map(supervisor.stop_part, names))
             supervisor.stop()
@@ -201,7 +203,7 @@ def part_states(settings: Settings) -> list[dict[str, Any]]:
         address = address_of(settings, name) if known else None
         return {"name": name, "state": state, "pid": process.pid if process else None, "address": address}
 
-    names = [name for name in PARTS if name != "api" or name in local]  # without it there is none elsewhere
+    names = [name for name in PARTS if name not in ("api", "notify") or name in local]  # these are nowhere else
     with ThreadPoolExecutor(max_workers=len(names)) as pool:
         return list(pool.map(one, names))
 
@@ -218,16 +220,16 @@ def address_of(settings: Settings, part: str) -> str | None:
         return _rest_url(settings)
     if part == "api":
         return endpoints.api(settings)
-    if part == "maintenance":
+    if part in ("maintenance", "notify"):
         return None
     return next(iter(_task_managers(settings)), None)
 
 
 def is_healthy(settings: Settings, part: str) -> bool:
     """Return whether ``part`` does its work: Kafka answers, PostgreSQL selects, a TaskManager is registered. The
-    maintenance cannot be asked, and is well while it runs.
+    maintenance and what notifies cannot be asked, and are well while they run.
     """
-    if part == "maintenance":
+    if part in ("maintenance", "notify"):
         return True
     if part == "kafka":
         return _kafka_answers(settings)
@@ -373,7 +375,7 @@ def _start_api(settings: Settings, supervisor: Supervisor, report: Report) -> No
     if "api" not in supervisor.processes():  # it was started by an earlier version
         return
     if "api" not in _running(supervisor):
-        api_part.write(settings, Layout(settings.data_dir).api)
+        serving_part.write(settings, "api", Layout(settings.data_dir).api)
         supervisor.start_part("api")
     deadline = time.monotonic() + _START_SECONDS
     while not is_healthy(settings, "api"):
@@ -383,6 +385,21 @@ def _start_api(settings: Settings, supervisor: Supervisor, report: Report) -> No
             return
         time.sleep(0.2)
     report(f"The API is up at {address_of(settings, 'api')}")
+
+
+def _start_notify(settings: Settings, supervisor: Supervisor, report: Report) -> None:
+    """Start what notifies. Where it cannot work that is said, and all else goes on without it."""
+    from serving.notify import channels
+
+    try:
+        made = channels.make(settings.notify)
+    except UserError as error:
+        report(f"Nobody is notified of alerts. {error}")
+        return
+    if "notify" in supervisor.processes() and "notify" not in _running(supervisor):
+        serving_part.write(settings, "notify", Layout(settings.data_dir).notify)
+        supervisor.start_part("notify")
+        report(f"Alerts go to {', '.join(channel.name for channel in made)}")
 
 
 def _running(supervisor: Supervisor) -> dict[str, Process]:

@@ -7,6 +7,7 @@ import re
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import apprise
 import structlog
@@ -22,7 +23,12 @@ log = structlog.get_logger(__name__)
 _FILE = "file:"
 _KINDS = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
 _STATUS = re.compile(r"error=(\d{3})")
+# What Apprise notes of an exception that came when the message was out already: the channel may have taken it.
+_MAYBE_TAKEN = re.compile(r"read timed out|without response|connection reset", re.IGNORECASE)
 _TALKATIVE = ("apprise", "urllib3", "requests", "smtplib")  # their lines may have addresses in them
+
+
+Outcome = Literal["sent", "failed", "unknown"]  # unknown: it went out, and nobody said whether it arrived
 
 
 class Channel:
@@ -33,7 +39,7 @@ class Channel:
         self.kind = str(service.service_name)
         self._service = service
 
-    def post(self, text: Text) -> bool:
+    def post(self, text: Text) -> Outcome:
         """Send a message; return whether the channel took it."""
         try:
             with _reasons() as reasons:
@@ -47,16 +53,25 @@ class Channel:
                 )
         except Exception as error:  # noqa: BLE001 - Apprise has over a hundred kinds of channels
             log.warning("a channel failed", channel=self.name, kind=self.kind, error=type(error).__name__)
-            return False
-        if not sent:
-            log.warning("a channel did not take a message", channel=self.name, kind=self.kind, status=reasons.status)
-        return sent
+            return "failed"
+        if sent:
+            return "sent"
+        outcome: Outcome = "unknown" if reasons.maybe_taken else "failed"
+        log.warning(
+            "a channel did not take a message",
+            channel=self.name,
+            kind=self.kind,
+            status=reasons.status,
+            outcome=outcome,
+        )
+        return outcome
 
 
 def make(notify: Notify) -> list[Channel]:
     """Return the channels that the settings name. Raises UserError for an address that is none, without saying it."""
     for name in _TALKATIVE:
         logging.getLogger(name).propagate = False
+    logging.getLogger("apprise").setLevel(logging.DEBUG)  # why a connection broke off is only said there
     asset = AppriseAsset(
         app_id="Tidemark",
         app_desc="Tidemark",
@@ -91,11 +106,12 @@ def _read(name: str, path: Path) -> str:
 
 
 class _reasons(logging.Handler):  # noqa: N801 - it is used as a function
-    """Notes the status with which a server refused, of all that Apprise logs: it tells no secret."""
+    """Notes with which status a server refused, or that it never answered, of all that Apprise logs: no secrets."""
 
     def __init__(self) -> None:
         super().__init__()
         self.status: str | None = None
+        self.maybe_taken = False
         self._thread = threading.get_ident()
 
     def __enter__(self) -> _reasons:
@@ -106,5 +122,8 @@ class _reasons(logging.Handler):  # noqa: N801 - it is used as a function
         logging.getLogger("apprise").removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread and (match := _STATUS.search(record.getMessage())):
+        if record.thread != self._thread:
+            return
+        if match := _STATUS.search(record.getMessage()):
             self.status = match[1]
+        self.maybe_taken |= bool(_MAYBE_TAKEN.search(record.getMessage()))

@@ -40,7 +40,7 @@ class Sender(threading.Thread):
         rate = limits.parse(notify.rate)
         self._most, self._period = rate.amount, timedelta(seconds=rate.get_expiry())
         self._again = tenacity.Retrying(
-            retry=tenacity.retry_if_result(lambda sent: not sent),
+            retry=tenacity.retry_if_result(lambda is_over: not is_over),
             wait=tenacity.wait_exponential(multiplier=1, max=60) + tenacity.wait_random(0, 1),
             stop=tenacity.stop_any(
                 tenacity.stop_after_delay(notify.give_up.total_seconds()), tenacity.stop_when_event_set(stop)
@@ -81,13 +81,15 @@ class Sender(threading.Thread):
             log.error("notifications were given up", channel=self._channel.name, alerts=len(wanted))
 
     def _try(self, wanted: Sequence[Waiting], message_id: str) -> bool:
-        """Try once. That it is tried is noted before, and how it ended after: in between nobody tries it again."""
+        """Try once; return whether that was the last time. That it is tried is noted before, and how it ended after: in
+        between nobody tries it again.
+        """
         ours = self._store.begin(self._channel.name, wanted, message_id)
         if not ours:
             return True
         alerts = list({one.alert_id: one.alert for one in ours}.values())  # two rules may have brought the same
-        sent = self._channel.post(rules.text(alerts, self._notify.zone))
-        self._store.finish(message_id, sent=sent)
-        if sent:
+        outcome = self._channel.post(rules.text(alerts, self._notify.zone))
+        self._store.finish(message_id, outcome)
+        if outcome == "sent":
             log.info("sent", channel=self._channel.name, alerts=len(alerts))
-        return sent
+        return outcome != "failed"

@@ -16,6 +16,7 @@ from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
 from serving.database import login_options, statement
+from serving.notify.channels import Outcome
 from serving.notify.rules import Alert
 from tidemark.errors import UserError
 from tidemark.settings import Settings
@@ -106,9 +107,9 @@ class Store:
         ours = {(row["rule"], row["alert_id"]) for row in rows}
         return [one for one in wanted if (one.rule, one.alert_id) in ours]
 
-    def finish(self, message_id: str, *, sent: bool) -> None:
-        """Note how it ended: what was not sent waits again."""
-        self._ask("finish", message_id=message_id, state="sent" if sent else "waiting")
+    def finish(self, message_id: str, outcome: Outcome) -> None:
+        """Note how it ended: what failed waits again."""
+        self._ask("finish", message_id=message_id, state="waiting" if outcome == "failed" else outcome)
 
     def give_up(self, message_id: str) -> None:
         """Note that what was in a message will not be sent."""

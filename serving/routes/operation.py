@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
+import psycopg
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
@@ -46,7 +48,12 @@ async def ready(request: Request) -> Response:
 @router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
     """For Prometheus."""
-    return Response(of(request).metrics.text(), headers=_NOT_KEPT, media_type="text/plain; version=0.0.4")
+    services = of(request)
+    services.metrics.notifications.clear()
+    with suppress(psycopg.Error):  # then it is not known
+        for row in await services.database.fetch_own("notifications"):
+            services.metrics.notifications.labels(row["channel"], row["state"]).set(row["notifications"])
+    return Response(services.metrics.text(), headers=_NOT_KEPT, media_type="text/plain; version=0.0.4")
 
 
 @log_router.get(

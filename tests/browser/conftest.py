@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from stack import ports
+from tests.browser.chromium import chromium
 from tests.browser.desk import Desk
 from tests.browser.served import DOWN
 from tests.storage.conftest import Database, server  # noqa: F401 - pytest finds it here
@@ -26,7 +26,6 @@ from tests.world import wait_for
 from tidemark.paths import ROOT
 from tidemark.settings import Settings
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 expect.set_options(timeout=15_000)
 _SWITCHES = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
 ZONE = "America/New_York"
@@ -79,22 +78,16 @@ class Shown:
             self.complaints.append(f"{message.text} {message.location}")
 
 
-def chromium() -> str | None:
-    """Return where a Chromium is: TIDEMARK_CHROMIUM, or one on the PATH."""
-    named = os.environ.get("TIDEMARK_CHROMIUM")
-    return named or next((found for name in _NAMES if (found := shutil.which(name))), None)
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = chromium()
-    if path is None:
-        pytest.skip("There is no Chromium on this machine: install the package chromium, or set TIDEMARK_CHROMIUM.")
+    try:
+        found = chromium()
+    except OSError as error:
+        pytest.skip(f"No Chromium is on the PATH, and none could be installed: {error}")
     with sync_playwright() as started:
-        try:
-            made = started.chromium.launch(executable_path=path, args=_SWITCHES)
-        except Error as error:
-            pytest.skip(f"{path} does not start: {error.message.splitlines()[0]}")
+        made = started.chromium.launch(
+            executable_path=found.path, args=_SWITCHES, env={**os.environ, **found.environment}
+        )
         yield made
         made.close()
 

@@ -53,7 +53,7 @@ def serving(made: Api, tmp_path: Path, *words: str, **more: str) -> Iterator[tup
         ) as process,
     ):
         try:
-            found = wait_for(lambda: re.search(r"is up at (http://\S+),", said.read_text()), "the API", 60)
+            found = wait_for(lambda: re.search(r"dashboard is at (http://\S+),", said.read_text()), "the API", 60)
 
             def answers() -> bool:
                 with socket.socket() as probe:

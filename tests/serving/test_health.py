@@ -167,3 +167,17 @@ def test_health_is_quick_to_ask(own: Own) -> None:
     began = time.monotonic()
     assert api.get("/healthz").json()["database"] == "ok"
     assert time.monotonic() - began < 1
+
+
+def test_metrics_say_what_became_of_notifications(own: Own) -> None:
+    made = own()
+    made.database.run(
+        "INSERT INTO serving.notifications (rule, channel, alert_id, alert, is_urgent, state)"
+        " SELECT 'all', 'desk', number::text, '{}', false, CASE WHEN number < 3 THEN 'sent' ELSE 'waiting' END"
+        " FROM generate_series(1, 3) AS number"
+    )
+    told = [line for line in made().get("/metrics").text.splitlines() if line.startswith("tidemark_notifications{")]
+    assert sorted(told) == [
+        'tidemark_notifications{channel="desk",state="sent"} 2.0',
+        'tidemark_notifications{channel="desk",state="waiting"} 1.0',
+    ]

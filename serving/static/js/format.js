@@ -93,6 +93,13 @@ export function span(seconds) {
   return number({ style: "unit", unit: "second", unitDisplay: "short" }).format(seconds);
 }
 
+/** A delay in milliseconds, in two digits of the unit that suits it. */
+export function delay(milliseconds) {
+  if (missing(milliseconds)) return NONE;
+  const [unit, size] = [["hour", 3_600_000], ["minute", 60_000], ["second", 1000], ["millisecond", 1]].find(([, one]) => milliseconds >= one) ?? ["millisecond", 1];
+  return number({ style: "unit", unit, unitDisplay: "narrow", maximumSignificantDigits: size === 1 ? 3 : 2 }).format(milliseconds / size);
+}
+
 /** The viewer's zone: its name, and the difference to UTC. */
 export function zone() {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();

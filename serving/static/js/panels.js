@@ -268,16 +268,16 @@ export function feeds() {
       body.replaceChildren(
         table(
           "Health of the feeds in the last hour",
-          ["Feed", "State", ["Seen", "number"], ["Bad", "number"], ["Twice", "number"], ["Late", "number"], ["Missed", "number"], ["Delay p50 / p99, ms", "number"], ["Newest", "number"]],
+          ["Feed", "State", ["Seen", "number"], ["Bad", "number"], ["Twice", "number"], ["Late", "number"], ["Missed", "number"], ["Delay p50 / p99", "number"], ["Newest", "number"]],
           data.map((one) => [
-            el("span", {}, el("b", {}, one.source || "unnamed"), el("span", { class: "faint" }, ` ${one.topic}`)),
+            el("span", {}, el("b", {}, one.source || "unknown source"), el("span", { class: "faint" }, ` ${one.topic}`)),
             state(stale(one), one.gap),
             format.whole(one.seen),
             count(one.rejected),
             format.whole(one.duplicate),
             format.whole(one.late),
             count(one.gap),
-            one.delay_p50 === null ? "–" : `${format.whole(one.delay_p50)} / ${format.whole(one.delay_p99)}`,
+            one.delay_p50 === null ? "–" : `${format.delay(one.delay_p50)} / ${format.delay(one.delay_p99)}`,
             when(one.last_minute),
           ]),
         ),
