@@ -30,6 +30,8 @@ from tidemark.settings import Settings, settings
 
 T = TypeVar("T")
 
+_JAVA_CLASS = re.compile(r"^[\w.$]+(?:Exception|Error): ")
+
 
 def main(job: str, arguments: Sequence[str] | None = None) -> None:
     """Run as a script: submit ``job`` to where the Flink client says; see ``--help`` for runs over history."""
@@ -283,11 +285,16 @@ def _environment(options: Mapping[str, str], *, batch: bool = False) -> Any:
 def _plainly(where: str, action: Callable[[], T]) -> T:
     """Run ``action``; what Flink has against it becomes one sentence, with the SQL file it is about."""
     from py4j.protocol import Py4JJavaError
+    from pyflink.util.exceptions import JavaException
 
     try:
         return action()
     except Py4JJavaError as error:
-        raise UserError(f"{where}: {root_cause(error.java_exception)}".removeprefix(": ")) from None
+        reason = root_cause(error.java_exception)
+    except JavaException as error:  # what PyFlink makes of some of them: it has the stack trace only
+        causes = re.findall(r"^Caused by: (.*)", str(error), re.MULTILINE)
+        reason = _JAVA_CLASS.sub("", causes[-1] if causes else str(error).split("\n", 1)[0])
+    raise UserError(f"{where}: {reason}".removeprefix(": "))
 
 
 def root_cause(throwable: Any) -> str:
@@ -296,4 +303,4 @@ def root_cause(throwable: Any) -> str:
     while (cause := throwable.getCause()) is not None:
         throwable = cause
         message = str(throwable.toString())
-    return re.sub(r"^[\w.$]+(?:Exception|Error): ", "", message)
+    return _JAVA_CLASS.sub("", message)

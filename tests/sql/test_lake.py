@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from flink_jobs.variables import Batch
 from producers.market import MINUTE, Market, MarketConfig
 from stack import database
 from tests import lake
+from tests.sql import oracle
 from tests.sql.inputs import START, article, mood, observation, price
 from tests.world import Row, World
 from tidemark.errors import UserError
@@ -51,6 +53,7 @@ def world(case: Callable[..., World], tmp_path_factory: pytest.TempPathFactory) 
     made = case(
         lake={"enabled": True, "warehouse": warehouse, "checkpoint_interval": "300ms"},
         windows={"news_join_batch": "5m"},  # as in streaming, so that the same must come of it
+        macro={"known_after": {"DFF": "7203m", "UNRATE": "45d"}},  # a day's DFF is known from the third minute on
     )
     messages: dict[str, list[Any]] = {}
     for message in Market(CONFIG).messages():
@@ -108,8 +111,15 @@ def test_the_lake_holds_what_postgres_holds(world: World, name: str, table: str,
     assert set(found) == {tuple(row[name] for name in names) for row in world.rows(table)}
 
 
-def test_trades_have_their_economic_values_in_the_lake_too(world: World) -> None:
-    assert set(lake.rows(world, "enriched.trades", "policy_rate, macro")) == {(1.13, '{"DFF":1.13,"UNRATE":4.5}')}
+def test_trades_have_the_economic_values_of_their_minute_in_the_lake_too(world: World) -> None:
+    delays = {name: delay // timedelta(milliseconds=1) for name, delay in world.settings.macro.known_after.items()}
+    observations = [message.value for message in Market(CONFIG).messages() if message.topic == "macro"]
+    expected = set()
+    for minute in range(START, START + 6 * MINUTE, MINUTE):
+        known = oracle.known_macro(observations, minute, delays)
+        expected.add((minute, known["DFF"], json.dumps(known, separators=(",", ":"))))
+    assert len({rate for _, rate, _ in expected}) == 2
+    assert set(lake.rows(world, "enriched.trades", "epoch_ms(window_start), policy_rate, macro")) == expected
 
 
 def test_articles_keep_their_lists_and_tone(world: World) -> None:
