@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from flink_jobs import cluster, iceberg, runner
 from flink_jobs.sql_files import SqlFile, lake_tables
 from flink_jobs.variables import Batch
 from producers.market import MINUTE, Market, MarketConfig
-from stack import database
+from stack import database, maintain, upkeep
 from tests import lake
 from tests.sql import oracle
 from tests.sql.inputs import START, article, mood, observation, price
@@ -202,13 +203,25 @@ def _trade(row: Row) -> tuple[Any, ...]:
     return row["pair"], row["trade_time"], row["source"], row["trade_id"]
 
 
-def test_upkeep_makes_fewer_files_and_gives_up_old_states(world: World) -> None:
+def test_upkeep_makes_fewer_files_gives_up_old_states_and_deletes_orphans(world: World) -> None:
     before = {name: lake.rows(world, name) for name in ("raw.trades", "enriched.trades")}
     counts = {state.name: state for state in iceberg.status(world.settings)}
+    place = Path(lake.files(world, "raw.trades")[0]).parent
+    orphan, young = place / "orphan.parquet", place / "young.parquet"
+    for path in (orphan, young):
+        path.touch()
+    os.utime(orphan, (0, 0))
     keep_none = world.settings.model_copy(deep=True)
     keep_none.lake.keep_snapshots *= 0
-    client = cluster.client_options(world.settings)
-    iceberg.maintain(keep_none, client, lambda line: None)
+    planned: list[str] = []
+    maintain.maintain_lake(keep_none, planned.append, dry_run=True)
+    old = counts["raw.trades"].snapshots - 1
+    assert (
+        f"would: raw.trades: put those of one partition together, of {counts['raw.trades'].files} files; "
+        f"give up {old} older states; delete 1 orphans"
+    ) in planned
+    assert {state.name: state for state in iceberg.status(world.settings)} == counts
+    maintain.maintain_lake(keep_none)
     for state in iceberg.status(world.settings):
         assert state.rows == counts[state.name].rows
         assert state.files <= counts[state.name].files
@@ -216,6 +229,10 @@ def test_upkeep_makes_fewer_files_and_gives_up_old_states(world: World) -> None:
     for name, rows in before.items():
         assert Counter(lake.rows(world, name)) == Counter(rows)
         assert len(lake.files(world, name)) == 3  # a day of three pairs
+    assert (orphan.exists(), young.exists()) == (False, True)
+    (done,) = (run for run in upkeep.last_runs(world.settings) if run["task"] == "lake")
+    assert not done["failed"]
+    assert "1 orphans deleted" in done["result"]
 
 
 def test_a_new_column_is_added_and_old_rows_stay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
