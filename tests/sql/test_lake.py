@@ -164,8 +164,23 @@ def test_batch_gives_what_streaming_gave(world: World) -> None:
     for job in STREAMED:
         cluster.run(world.settings, job, Batch("lake"), lambda line: None)
     assert stored(world) == streamed
-    cluster.run(world.settings, "analytics", Batch("kafka"), lambda line: None)
+    cluster.run(world.settings, "enrich", Batch("kafka"), lambda line: None)
     assert stored(world) == streamed
+
+
+def test_news_from_further_away_takes_the_place_of_none(world: World) -> None:
+    wide = world.settings.model_copy(deep=True)
+    wide.windows.news_join_batch *= 10
+    cluster.run(wide, "enrich", Batch("lake"), lambda line: None)
+    rows = world.rows("enriched_trades")
+    by_trade = groupby(sorted(rows, key=_trade), _trade)
+    news = [{row["article_id"] for row in group} for _, group in by_trade]
+    assert any(ids != {""} for ids in news)
+    assert not any("" in ids and len(ids) > 1 for ids in news)
+
+
+def _trade(row: Row) -> tuple[Any, ...]:
+    return row["pair"], row["trade_time"], row["source"], row["trade_id"]
 
 
 def test_a_range_is_computed_whole_and_nothing_else_is_touched(world: World) -> None:
@@ -178,29 +193,12 @@ def test_a_range_is_computed_whole_and_nothing_else_is_touched(world: World) -> 
     for table in STREAMED["analytics"]:
         assert after[table] == {row: n for row, n in before[table].items() if low <= dict(row)[TIMES[table]] < high}
     assert all(after[table] for table in ("candles", "prediction_data"))
-    database.empty(world.settings)
 
 
 def test_what_is_not_in_batch_is_refused(world: World) -> None:
     for job in ("alerts", "quality", "lake"):
         with pytest.raises(UserError, match=f"Nothing of the job {job} runs in batch"):
             cluster.run(world.settings, job, Batch("lake"), lambda line: None)
-
-
-def test_news_from_further_away_takes_the_place_of_none(world: World) -> None:
-    wide = world.settings.model_copy(deep=True)
-    for settings in (world.settings, wide):
-        cluster.run(settings, "enrich", Batch("lake"), lambda line: None)
-        wide.windows.news_join_batch *= 10
-    rows = world.rows("enriched_trades")
-    by_trade = groupby(sorted(rows, key=_trade), _trade)
-    news = [{row["article_id"] for row in group} for _, group in by_trade]
-    assert any(ids != {""} for ids in news)
-    assert not any("" in ids and len(ids) > 1 for ids in news)
-
-
-def _trade(row: Row) -> tuple[Any, ...]:
-    return row["pair"], row["trade_time"], row["source"], row["trade_id"]
 
 
 def test_upkeep_makes_fewer_files_gives_up_old_states_and_deletes_orphans(world: World) -> None:
