@@ -137,7 +137,7 @@ def run_batch(settings: Settings, job: str, options: Mapping[str, str], batch: B
         raise UserError("The lake is turned off.", "Set lake.enabled to true, or read Kafka: --source kafka.")
     values = variables(settings, job, batch=batch)
     files = inserts(job, values, batch=True)
-    if job == "lake" or not files:
+    if not files:
         raise UserError(f"Nothing of the job {job} runs in batch.")
     table_env = _environment(
         {"parallelism.default": str(settings.flink.parallelism), **options, "pipeline.name": f"{job}-batch"}, batch=True
