@@ -116,6 +116,15 @@ def status(settings: Settings) -> list[TableState]:
     return found
 
 
+def refuse_empty(settings: Settings) -> None:
+    """Raise UserError where the tables are not there or have no rows: there is nothing to run over."""
+    if not any(state.rows for state in status(settings)):
+        raise UserError(
+            "The lake is empty.",
+            "`tidemark jobs submit lake` fills it from the topics; `--source kafka` reads the topics themselves.",
+        )
+
+
 def refuse_again(settings: Settings) -> None:
     """Raise UserError where the tables have rows: a job that begins at the start of the topics would add them again."""
     if any(state.rows for state in status(settings)):

@@ -129,7 +129,7 @@ def run_batch(settings: Settings, job: str, options: Mapping[str, str], batch: B
     """Run ``job`` over history by the same SQL files, wait until it is done, and return its id.
 
     It upserts into the same tables, and only the rows of the range, so a second run changes nothing. Raises UserError
-    as `submit` does, and where nothing of the job runs in batch.
+    as `submit` does, and where nothing of the job runs in batch, or the lake is empty.
     """
     if batch.source == "kafka":
         kafka_clients.check(settings)
@@ -138,7 +138,9 @@ def run_batch(settings: Settings, job: str, options: Mapping[str, str], batch: B
     values = variables(settings, job, batch=batch)
     files = inserts(job, values, batch=True)
     if not files:
-        raise UserError(f"Nothing of the job {job} runs in batch.")
+        raise UserError(f"Nothing of the job {job} runs in batch.", "Its SQL files say why, under Mode.")
+    if batch.source == "lake":
+        iceberg.refuse_empty(settings)
     table_env = _environment(
         {"parallelism.default": str(settings.flink.parallelism), **options, "pipeline.name": f"{job}-batch"}, batch=True
     )
