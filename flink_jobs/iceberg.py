@@ -52,26 +52,21 @@ class TableState:
 
 @dataclass(frozen=True)
 class Upkeep:
-    """What upkeep did to a table: its data files before and after (None: not done yet), states given up, orphans
-    deleted.
-    """
+    """What upkeep does to a table: how many data files it has before and after, states given up, orphans deleted."""
 
     table: str
     before: int
-    after: int | None
+    after: int
     states: int
     orphans: int
 
     def __str__(self) -> str:
-        if self.after is None:
-            return (
-                f"{self.table}: put those of one partition together, of {self.before:,} files; give up "
-                f"{self.states:,} older states; delete {self.orphans:,} orphans"
-            )
-        return (
-            f"{self.table}: {self.before:,} files became {self.after:,}, {self.states:,} older states given up, "
-            f"{self.orphans:,} orphans deleted"
-        )
+        what = [
+            f"put together {self.before:,} files into {self.after:,}" if self.after < self.before else "",
+            f"give up {self.states:,} older states" if self.states else "",
+            f"delete {self.orphans:,} orphans" if self.orphans else "",
+        ]
+        return f"{self.table}: {', '.join(filter(None, what)) or 'nothing to do'}"
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -143,7 +138,7 @@ def maintain(
 
     The lake's job may go on meanwhile: both only add, and a commit that comes second is tried again. Files that no
     state has any more are deleted with the last state that had them. With ``dry_run`` nothing changes. Raises UserError
-    where Flink or the place of the files does not do its part.
+    where Flink or the place of the files does not do its part. ``report`` gets a line for each.
     """
     done = []
     for name, table in _tables(settings).items():
@@ -167,7 +162,8 @@ def _maintain(settings: Settings, name: str, table: Any, client: Mapping[str, st
     before = _files(table)
     if dry_run:
         old = sum(1 for _ in takewhile(lambda state: state.timestampMillis() < oldest, _states(table)[:-1]))
-        return Upkeep(name, before, None, old, len(_orphans(settings, table)))
+        partitions = {str(task.partition()) for task in _list(table.newScan().planFiles())}
+        return Upkeep(name, before, len(partitions), old, len(_orphans(settings, table)))
     if before > 1:
         environment = _stream_environment(client)
         action = _jvm().org.apache.iceberg.flink.actions.Actions.forTable(environment, table)

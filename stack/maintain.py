@@ -127,8 +127,7 @@ def maintain_lake(settings: Settings, report: Report = lambda text: None, *, dry
         if not dry_run:
             cluster.Rest(settings).get("/overview")  # says it better than Flink's client where nothing answers
         for done in iceberg.maintain(settings, cluster.client_options(settings), run.say, dry_run=dry_run):
-            run.did("tables seen to", 1)
-            run.did("files put together", done.before - (done.before if done.after is None else done.after))
+            run.did("files fewer", done.before - done.after)
             run.did("older states given up", done.states)
             run.did("orphans deleted", done.orphans)
 

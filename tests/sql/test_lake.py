@@ -213,10 +213,10 @@ def test_upkeep_makes_fewer_files_gives_up_old_states_and_deletes_orphans(world:
     keep_none.lake.keep_snapshots *= 0
     planned: list[str] = []
     maintain.maintain_lake(keep_none, planned.append, dry_run=True)
-    old = counts["raw.trades"].snapshots - 1
+    now = counts["raw.trades"]
     assert (
-        f"would: raw.trades: put those of one partition together, of {counts['raw.trades'].files} files; "
-        f"give up {old} older states; delete 1 orphans"
+        f"would: raw.trades: put together {now.files} files into 3, give up {now.snapshots - 1} older states, "
+        "delete 1 orphans"
     ) in planned
     assert {state.name: state for state in iceberg.status(world.settings)} == counts
     maintain.maintain_lake(keep_none)
