@@ -2,9 +2,10 @@
 -- Question:  Which values did the economic series have, for which day?
 -- Grain:     one row per JSON object on the topic, valid or not, duplicates included
 -- Key:       (indicator, date), not unique here: a revised value comes as a message of its own
--- Watermark: the earliest time of all: of a series, which may have the next value in weeks, none can be awaited, and the idle
---            timeout keeps it from holding others back. Not known_from, which is often ahead of the trades: when all inputs
---            of a join are idle, Flink goes on to the latest of their watermarks, and after a silence all would be late
+-- Watermark: the earliest time of all: of a series, which may have the next value in weeks, none can be
+--            awaited, and the idle timeout keeps it from holding others back. Not known_from, which is often ahead
+--            of the trades: when all inputs of a join are idle, Flink goes on to the latest of their watermarks,
+--            and after a silence all would be late
 -- Why:       event_time is the midnight that begins the date observed; the value was published later. known_from is when it
 --            was known for certain: that midnight and macro.known_after of the series. Not its arrival, since a
 --            history that is fetched today was known before
