@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from demo import fresh, report
-from flink_jobs import cluster, progress
+from flink_jobs import cluster, iceberg, progress
 from flink_jobs.account import Conservation, conservation
 from flink_jobs.variables import INPUTS
 from producers import health, sources
@@ -240,7 +240,10 @@ def _report(settings: Settings, truth: Truth | None, started: float) -> None:
             f"{health.late:,} late messages, {health.sent_late:,} sent late"
         )
     jobs = cluster.jobs(settings)
-    wrong = report.problems(accounts, found, health, jobs)
+    lake = {state.name: state.rows for state in iceberg.status(settings)} if settings.lake.enabled else None
+    if lake is not None:
+        console.print(f"Rows in the lake: {', '.join(f'{name} {rows:,}' for name, rows in lake.items())}")
+    wrong = report.problems(accounts, found, health, jobs, lake)
     _print_ways_on(settings)
     if wrong:
         raise UserError(f"It does not add up: {'; '.join(wrong)}.", "See `tidemark health` and `tidemark logs`.")
@@ -293,6 +296,7 @@ def _print_ways_on(settings: Settings) -> None:
     for label, command in (
         ("SQL over topics", '.venv/bin/tidemark sql -e "SELECT COUNT(*) FROM trades"'),
         ("SQL over tables", '.venv/bin/tidemark psql -c "SELECT * FROM alert_data"'),
+        *([("The lake", ".venv/bin/tidemark lake status")] if settings.lake.enabled else []),
         ("State", ".venv/bin/tidemark status"),
         ("End it", "make down"),
     ):

@@ -118,11 +118,13 @@ def lake_migrate() -> None:
 
 
 @lake.command("maintain")
-def lake_maintain() -> None:
-    """Put small files together and give up old states; the jobs may go on meanwhile. Run it daily."""
-    from flink_jobs import cluster, iceberg
+def lake_maintain(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False
+) -> None:
+    """Do the lake's part of `tidemark maintain`: fewer files, fewer older states; the jobs may go on meanwhile."""
+    from stack import maintain
 
-    iceberg.maintain(settings(), cluster.client_options(settings()), console.print)
+    maintain.maintain_lake(settings(), console.print, dry_run=dry_run)
 
 
 @lake.command("clear")

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LIVE = ("INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING")
-_WRITTEN = re.compile(r"(?:\ASink__.*|__Writer)\.numRecordsIn\Z")  # JDBC's sinks, and Kafka's
+# JDBC's sinks, Kafka's, and what Iceberg's have committed.
+_WRITTEN = re.compile(r"(?:(?:\ASink__.*|__Writer)\.numRecordsIn|\.committedDataFilesRecordCount)\Z")
 _SUBMIT_HINT = "See `tidemark logs jobmanager`."
 
 
@@ -219,6 +220,9 @@ def run(settings: Settings, name: str, batch: Batch, report: Callable[[str], Non
     from flink_jobs import runner
 
     began = time.monotonic()
+    given = " ".join(f"{word} {at:%Y-%m-%dT%H:%M}" for word, at in (("from", batch.since), ("to", batch.until)) if at)
+    what = "the lake" if batch.source == "lake" else "the topics"
+    report(f"{name}: over {what} {given or 'whole'}; how far it is, {Rest(settings).address} shows")
     runner.run_batch(settings, name, {**client_options(settings), "execution.attached": "true"}, batch)
     report(f"{name}: done in {time.monotonic() - began:.0f} s")
 

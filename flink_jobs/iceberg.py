@@ -10,7 +10,9 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
+from urllib.parse import urlsplit
 
 from connectors import options
 from flink_jobs.sql_files import SqlFile, lake_tables
@@ -21,6 +23,7 @@ from tidemark.settings import Settings
 NAME = "lake"  # of the catalog, in Flink and in the rows that Iceberg keeps in PostgreSQL
 
 _TABLE = re.compile(r"CREATE TABLE lake\.`?(\w+)`?\.(\w+) \(")
+_MANIFEST = re.compile(r"\{path=(.*?), length=")
 _PARTITION = re.compile(r"(\w+)\((\w+)\)|(\w+)")
 # Iceberg's documentation, "Table properties".
 _PROPERTIES = {
@@ -45,6 +48,25 @@ class TableState:
     files: int
     size: int
     snapshots: int
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What upkeep does to a table: how many data files it has before and after, states given up, orphans deleted."""
+
+    table: str
+    before: int
+    after: int
+    states: int
+    orphans: int
+
+    def __str__(self) -> str:
+        what = [
+            f"put together {self.before:,} files into {self.after:,}" if self.after < self.before else "",
+            f"give up {self.states:,} older states" if self.states else "",
+            f"delete {self.orphans:,} orphans" if self.orphans else "",
+        ]
+        return f"{self.table}: {', '.join(filter(None, what)) or 'nothing to do'}"
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -85,8 +107,17 @@ def status(settings: Settings) -> list[TableState]:
         current = table.currentSnapshot()
         summary = dict(current.summary()) if current else {}
         rows, files, size = (int(summary.get(f"total-{key}", 0)) for key in ("records", "data-files", "files-size"))
-        found.append(TableState(name, rows, files, size, sum(1 for _ in table.snapshots())))
+        found.append(TableState(name, rows, files, size, len(_states(table))))
     return found
+
+
+def refuse_empty(settings: Settings) -> None:
+    """Raise UserError where the tables are not there or have no rows: there is nothing to run over."""
+    if not any(state.rows for state in status(settings)):
+        raise UserError(
+            "The lake is empty.",
+            "`tidemark jobs submit lake` fills it from the topics; `--source kafka` reads the topics themselves.",
+        )
 
 
 def refuse_again(settings: Settings) -> None:
@@ -98,25 +129,114 @@ def refuse_again(settings: Settings) -> None:
         )
 
 
-def maintain(settings: Settings, client: Mapping[str, str], report: Callable[[str], None]) -> None:
-    """Put small files together, by a batch job of Flink per table, and give up states older than the settings say.
+def maintain(
+    settings: Settings, client: Mapping[str, str], report: Callable[[str], None], *, dry_run: bool = False
+) -> list[Upkeep]:
+    """Put small files together, by a batch job of Flink per table, give up states older than the settings say, and
+    delete orphans: files that no state knows, left by a writer that was killed. Returns what was done to each table
+    that has rows.
 
     The lake's job may go on meanwhile: both only add, and a commit that comes second is tried again. Files that no
-    state has any more are deleted with the last state that had them.
+    state has any more are deleted with the last state that had them. With ``dry_run`` nothing changes. Raises UserError
+    where Flink or the place of the files does not do its part. ``report`` gets a line for each.
     """
-    environment = _stream_environment(client)
-    oldest = round((time.time() - settings.lake.keep_snapshots.total_seconds()) * 1000)
+    done = []
     for name, table in _tables(settings).items():
-        before = _files(table)
-        if before > 1:
-            action = _jvm().org.apache.iceberg.flink.actions.Actions.forTable(environment, table)
-            action.rewriteDataFiles().targetSizeInBytes(_FILE_BYTES).execute()
-            table.refresh()
-        snapshots = sum(1 for _ in table.snapshots())
-        table.expireSnapshots().expireOlderThan(oldest).commit()
+        if table.currentSnapshot() is None:
+            continue
+        try:
+            done.append(_maintain(settings, name, table, client, dry_run=dry_run))
+        except _java_error() as error:
+            from flink_jobs.runner import root_cause
+
+            raise UserError(
+                f"The upkeep of the lake's table {name} failed: {root_cause(error.java_exception)}",
+                "What was done before holds; it can be run again: `tidemark lake maintain`.",
+            ) from None
+        report(str(done[-1]))
+    return done
+
+
+def _maintain(settings: Settings, name: str, table: Any, client: Mapping[str, str], *, dry_run: bool) -> Upkeep:
+    oldest = round((time.time() - settings.lake.keep_snapshots.total_seconds()) * 1000)
+    before = _files(table)
+    if dry_run:
+        old = sum(1 for _ in takewhile(lambda state: state.timestampMillis() < oldest, _states(table)[:-1]))
+        partitions = {str(task.partition()) for task in _list(table.newScan().planFiles())}
+        return Upkeep(name, before, len(partitions), old, len(_orphans(settings, table)))
+    if before > 1:
+        environment = _stream_environment(client)
+        action = _jvm().org.apache.iceberg.flink.actions.Actions.forTable(environment, table)
+        action.rewriteDataFiles().targetSizeInBytes(_FILE_BYTES).execute()
         table.refresh()
-        gone = snapshots - sum(1 for _ in table.snapshots())
-        report(f"{name}: {before:,} files became {_files(table):,}, {gone:,} old states gone")
+    # Before states are given up: those of the job say when it committed last.
+    orphans = _orphans(settings, table)
+    for location in orphans:
+        table.io().deleteFile(location)
+    states = len(_states(table))
+    table.expireSnapshots().expireOlderThan(oldest).commit()
+    table.refresh()
+    return Upkeep(name, before, _files(table), states - len(_states(table)), len(orphans))
+
+
+def _states(table: Any) -> Any:
+    """Return the table's states, the oldest first: a list of Java's, since there may be thousands."""
+    return _list(table.snapshots())
+
+
+def _orphans(settings: Settings, table: Any) -> list[str]:
+    """Return the files below the table's place that no state knows, and that nobody is about to commit.
+
+    The job commits its files in the order of its checkpoints. So what a killed job has yet to commit, however long it
+    has been down, is younger than what it committed last: nothing is an orphan that is not older than that commit by
+    `lake.orphans_after`.
+    """
+    committed = next((one for one in reversed(_states(table)) if one.summary().get("flink.job-id")), None)
+    if committed is None:
+        return []
+    before = committed.timestampMillis() - settings.lake.orphans_after.total_seconds() * 1000
+    files = table.io().listPrefix(table.location()).iterator()
+    old = []
+    while files.hasNext():
+        file = files.next()
+        if file.createdAtMillis() < before:
+            old.append(str(file.location()))
+    known = _known(table) if old else set()
+    found = [location for location in old if _path(location) not in known]
+    # Where none is known, perhaps because locations are written in two ways, nothing can be said.
+    return found if len(found) < len(old) else []
+
+
+def _known(table: Any) -> set[tuple[str, str]]:
+    """Return the paths of all files that any state of the table has, and of the table's descriptions; none where that
+    cannot be said.
+    """
+    jvm = _jvm()
+    reachable = jvm.org.apache.iceberg.ReachableFileUtil
+    locations = {*reachable.metadataFileLocations(table, False), *reachable.manifestListLocations(table)}
+    locations |= {*reachable.statisticsFilesLocations(table)}
+    read = set()
+    for state in _states(table):
+        manifests = state.allManifests(table.io())
+        # One text for all of them, and below one for all files: each step of an iterator there is a call from here.
+        for number, location in enumerate(_MANIFEST.findall(manifests.toString())):
+            if location not in read:
+                if manifests[number].content().toString() != "DATA":
+                    return set()  # deletes of single rows, which somebody else has written
+                paths = jvm.org.apache.iceberg.ManifestFiles.readPaths(manifests[number], table.io())
+                locations |= {location, *jvm.java.lang.String.join("\n", _list(paths)).split("\n")}
+                read.add(location)
+    return {_path(location) for location in locations}
+
+
+def _list(iterable: Any) -> Any:
+    return _jvm().org.apache.iceberg.relocated.com.google.common.collect.Lists.newArrayList(iterable)
+
+
+def _path(location: str) -> tuple[str, str]:
+    """Return host and path of a location: of `file:/x` and `file:///x` the same."""
+    parts = urlsplit(location)
+    return parts.netloc, parts.path
 
 
 def clear(settings: Settings) -> None:

@@ -30,6 +30,8 @@ from tidemark.settings import Settings, settings
 
 T = TypeVar("T")
 
+_JAVA_CLASS = re.compile(r"^[\w.$]+(?:Exception|Error): ")
+
 
 def main(job: str, arguments: Sequence[str] | None = None) -> None:
     """Run as a script: submit ``job`` to where the Flink client says; see ``--help`` for runs over history."""
@@ -127,7 +129,7 @@ def run_batch(settings: Settings, job: str, options: Mapping[str, str], batch: B
     """Run ``job`` over history by the same SQL files, wait until it is done, and return its id.
 
     It upserts into the same tables, and only the rows of the range, so a second run changes nothing. Raises UserError
-    as `submit` does, and where nothing of the job runs in batch.
+    as `submit` does, and where nothing of the job runs in batch, or the lake is empty.
     """
     if batch.source == "kafka":
         kafka_clients.check(settings)
@@ -135,8 +137,10 @@ def run_batch(settings: Settings, job: str, options: Mapping[str, str], batch: B
         raise UserError("The lake is turned off.", "Set lake.enabled to true, or read Kafka: --source kafka.")
     values = variables(settings, job, batch=batch)
     files = inserts(job, values, batch=True)
-    if job == "lake" or not files:
-        raise UserError(f"Nothing of the job {job} runs in batch.")
+    if not files:
+        raise UserError(f"Nothing of the job {job} runs in batch.", "Its SQL files say why, under Mode.")
+    if batch.source == "lake":
+        iceberg.refuse_empty(settings)
     table_env = _environment(
         {"parallelism.default": str(settings.flink.parallelism), **options, "pipeline.name": f"{job}-batch"}, batch=True
     )
@@ -283,11 +287,16 @@ def _environment(options: Mapping[str, str], *, batch: bool = False) -> Any:
 def _plainly(where: str, action: Callable[[], T]) -> T:
     """Run ``action``; what Flink has against it becomes one sentence, with the SQL file it is about."""
     from py4j.protocol import Py4JJavaError
+    from pyflink.util.exceptions import JavaException
 
     try:
         return action()
     except Py4JJavaError as error:
-        raise UserError(f"{where}: {root_cause(error.java_exception)}".removeprefix(": ")) from None
+        reason = root_cause(error.java_exception)
+    except JavaException as error:  # what PyFlink makes of some of them: it has the stack trace only
+        causes = re.findall(r"^Caused by: (.*)", str(error), re.MULTILINE)
+        reason = _JAVA_CLASS.sub("", causes[-1] if causes else str(error).split("\n", 1)[0])
+    raise UserError(f"{where}: {reason}".removeprefix(": "))
 
 
 def root_cause(throwable: Any) -> str:
@@ -296,4 +305,4 @@ def root_cause(throwable: Any) -> str:
     while (cause := throwable.getCause()) is not None:
         throwable = cause
         message = str(throwable.toString())
-    return re.sub(r"^[\w.$]+(?:Exception|Error): ", "", message)
+    return _JAVA_CLASS.sub("", message)

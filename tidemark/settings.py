@@ -355,7 +355,10 @@ class Lake(Group):
     warehouse: str | None = None  # folder or URI of the tables' files; unset: `lake` in data_dir
     # A commit makes a file per pair, and readers see rows once they are committed.
     checkpoint_interval: PositiveDuration = timedelta(seconds=60)
-    keep_snapshots: PositiveDuration = timedelta(days=7)  # what older states of the tables are kept to go back to
+    # What older states of the tables are kept to go back to; each commit writes down all of them (some 800 bytes each).
+    keep_snapshots: PositiveDuration = timedelta(days=1)
+    orphans_after: PositiveDuration = timedelta(days=3)  # a file that no state knows by then is deleted
+    schedule: Schedule = Every(timedelta(days=1))  # of the lake's part of `tidemark maintain`
 
 
 class Limits(Group):

@@ -44,9 +44,7 @@ class Chromium:
 
 def chromium() -> Chromium:
     """Return CHROMIUM, one on the PATH, or the pinned one. Raises OSError where that cannot be had."""
-    named = os.environ.get("CHROMIUM") or next(
-        (found for name in _NAMES if (found := shutil.which(name))), None
-    )
+    named = os.environ.get("CHROMIUM") or next((found for name in _NAMES if (found := shutil.which(name))), None)
     return Chromium(named) if named else _pinned()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from flink_jobs import cluster, iceberg, runner
 from flink_jobs.sql_files import SqlFile, lake_tables
 from flink_jobs.variables import Batch
 from producers.market import MINUTE, Market, MarketConfig
-from stack import database
+from stack import database, maintain, upkeep
 from tests import lake
+from tests.sql import oracle
 from tests.sql.inputs import START, article, mood, observation, price
 from tests.world import Row, World
 from tidemark.errors import UserError
@@ -51,6 +54,7 @@ def world(case: Callable[..., World], tmp_path_factory: pytest.TempPathFactory) 
     made = case(
         lake={"enabled": True, "warehouse": warehouse, "checkpoint_interval": "300ms"},
         windows={"news_join_batch": "5m"},  # as in streaming, so that the same must come of it
+        macro={"known_after": {"DFF": "7203m", "UNRATE": "45d"}},  # a day's DFF is known from the third minute on
     )
     messages: dict[str, list[Any]] = {}
     for message in Market(CONFIG).messages():
@@ -108,8 +112,15 @@ def test_the_lake_holds_what_postgres_holds(world: World, name: str, table: str,
     assert set(found) == {tuple(row[name] for name in names) for row in world.rows(table)}
 
 
-def test_trades_have_their_economic_values_in_the_lake_too(world: World) -> None:
-    assert set(lake.rows(world, "enriched.trades", "policy_rate, macro")) == {(1.13, '{"DFF":1.13,"UNRATE":4.5}')}
+def test_trades_have_the_economic_values_of_their_minute_in_the_lake_too(world: World) -> None:
+    delays = {name: delay // timedelta(milliseconds=1) for name, delay in world.settings.macro.known_after.items()}
+    observations = [message.value for message in Market(CONFIG).messages() if message.topic == "macro"]
+    expected = set()
+    for minute in range(START, START + 6 * MINUTE, MINUTE):
+        known = oracle.known_macro(observations, minute, delays)
+        expected.add((minute, known["DFF"], json.dumps(known, separators=(",", ":"))))
+    assert len({rate for _, rate, _ in expected}) == 2
+    assert set(lake.rows(world, "enriched.trades", "epoch_ms(window_start), policy_rate, macro")) == expected
 
 
 def test_articles_keep_their_lists_and_tone(world: World) -> None:
@@ -153,8 +164,23 @@ def test_batch_gives_what_streaming_gave(world: World) -> None:
     for job in STREAMED:
         cluster.run(world.settings, job, Batch("lake"), lambda line: None)
     assert stored(world) == streamed
-    cluster.run(world.settings, "analytics", Batch("kafka"), lambda line: None)
+    cluster.run(world.settings, "enrich", Batch("kafka"), lambda line: None)
     assert stored(world) == streamed
+
+
+def test_news_from_further_away_takes_the_place_of_none(world: World) -> None:
+    wide = world.settings.model_copy(deep=True)
+    wide.windows.news_join_batch *= 10
+    cluster.run(wide, "enrich", Batch("lake"), lambda line: None)
+    rows = world.rows("enriched_trades")
+    by_trade = groupby(sorted(rows, key=_trade), _trade)
+    news = [{row["article_id"] for row in group} for _, group in by_trade]
+    assert any(ids != {""} for ids in news)
+    assert not any("" in ids and len(ids) > 1 for ids in news)
+
+
+def _trade(row: Row) -> tuple[Any, ...]:
+    return row["pair"], row["trade_time"], row["source"], row["trade_id"]
 
 
 def test_a_range_is_computed_whole_and_nothing_else_is_touched(world: World) -> None:
@@ -167,7 +193,6 @@ def test_a_range_is_computed_whole_and_nothing_else_is_touched(world: World) -> 
     for table in STREAMED["analytics"]:
         assert after[table] == {row: n for row, n in before[table].items() if low <= dict(row)[TIMES[table]] < high}
     assert all(after[table] for table in ("candles", "prediction_data"))
-    database.empty(world.settings)
 
 
 def test_what_is_not_in_batch_is_refused(world: World) -> None:
@@ -176,29 +201,25 @@ def test_what_is_not_in_batch_is_refused(world: World) -> None:
             cluster.run(world.settings, job, Batch("lake"), lambda line: None)
 
 
-def test_news_from_further_away_takes_the_place_of_none(world: World) -> None:
-    wide = world.settings.model_copy(deep=True)
-    for settings in (world.settings, wide):
-        cluster.run(settings, "enrich", Batch("lake"), lambda line: None)
-        wide.windows.news_join_batch *= 10
-    rows = world.rows("enriched_trades")
-    by_trade = groupby(sorted(rows, key=_trade), _trade)
-    news = [{row["article_id"] for row in group} for _, group in by_trade]
-    assert any(ids != {""} for ids in news)
-    assert not any("" in ids and len(ids) > 1 for ids in news)
-
-
-def _trade(row: Row) -> tuple[Any, ...]:
-    return row["pair"], row["trade_time"], row["source"], row["trade_id"]
-
-
-def test_upkeep_makes_fewer_files_and_gives_up_old_states(world: World) -> None:
+def test_upkeep_makes_fewer_files_gives_up_old_states_and_deletes_orphans(world: World) -> None:
     before = {name: lake.rows(world, name) for name in ("raw.trades", "enriched.trades")}
     counts = {state.name: state for state in iceberg.status(world.settings)}
+    place = Path(lake.files(world, "raw.trades")[0]).parent
+    orphan, young = place / "orphan.parquet", place / "young.parquet"
+    for path in (orphan, young):
+        path.touch()
+    os.utime(orphan, (0, 0))
     keep_none = world.settings.model_copy(deep=True)
     keep_none.lake.keep_snapshots *= 0
-    client = cluster.client_options(world.settings)
-    iceberg.maintain(keep_none, client, lambda line: None)
+    planned: list[str] = []
+    maintain.maintain_lake(keep_none, planned.append, dry_run=True)
+    now = counts["raw.trades"]
+    assert (
+        f"would: raw.trades: put together {now.files} files into 3, give up {now.snapshots - 1} older states, "
+        "delete 1 orphans"
+    ) in planned
+    assert {state.name: state for state in iceberg.status(world.settings)} == counts
+    maintain.maintain_lake(keep_none)
     for state in iceberg.status(world.settings):
         assert state.rows == counts[state.name].rows
         assert state.files <= counts[state.name].files
@@ -206,6 +227,10 @@ def test_upkeep_makes_fewer_files_and_gives_up_old_states(world: World) -> None:
     for name, rows in before.items():
         assert Counter(lake.rows(world, name)) == Counter(rows)
         assert len(lake.files(world, name)) == 3  # a day of three pairs
+    assert (orphan.exists(), young.exists()) == (False, True)
+    (done,) = (run for run in upkeep.last_runs(world.settings) if run["task"] == "lake")
+    assert not done["failed"]
+    assert "1 orphans deleted" in done["result"]
 
 
 def test_a_new_column_is_added_and_old_rows_stay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

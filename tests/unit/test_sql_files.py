@@ -108,7 +108,7 @@ def test_what_is_for_streaming_only_is_left_out_of_batch(values: dict[str, str])
         "analytics": set(),
         "alerts": {"alerts", "alert_data"},
         "quality": {"data_quality", "feed_gaps", "late_data"},
-        "lake": set(),  # which is no job of batch as a whole
+        "lake": {file.path.stem for file in sql_files.inserts("lake", values)},
     }
 
 

@@ -3,6 +3,7 @@
 -- Grain:     one row per trade message and article message that mentions its coin; a trade without any, once
 -- Key:       (pair, trade_time, source, trade_id, article_id), article_id empty where there was no news
 -- Watermark: that of trades_enriched
+-- Mode:      streaming only: rows are only ever added, so a second run would add them again
 INSERT INTO lake.enriched.trades
 SELECT
     source,

@@ -3,6 +3,7 @@
 -- Grain:     one row per acceptable message, as it came
 -- Key:       (kafka_partition, kafka_offset)
 -- Watermark: not used; what is late is stored like any other
+-- Mode:      streaming only: rows are only ever added, so a second run would add them again
 INSERT INTO lake.`raw`.prices
 SELECT
     crypto_id,

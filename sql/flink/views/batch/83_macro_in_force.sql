@@ -5,7 +5,8 @@
 -- Watermark: none
 -- Why:       batch has no join FOR SYSTEM_TIME AS OF a row's own time, but it knows all versions: each is in force until the
 --            next, the last one to arrive of those with the same known_from. Each minute is compared with each version, so
---            of a series of decades only those in force while something is read are taken
+--            of a series of decades only those in force while something is read are taken. In batch Flink has no LEAD of a
+--            time with a zone; the session's is UTC
 CREATE TEMPORARY VIEW macro_in_force AS
 SELECT
     m.minute_time,
@@ -20,7 +21,10 @@ FROM (
             `indicator`,
             `value`,
             known_from,
-            LEAD(known_from) OVER (PARTITION BY `indicator` ORDER BY known_from) AS known_until
+            CAST(
+                LEAD(CAST(known_from AS TIMESTAMP(3))) OVER (PARTITION BY `indicator` ORDER BY known_from)
+                AS TIMESTAMP_LTZ(3)
+            ) AS known_until
         FROM (
             SELECT
                 *,
