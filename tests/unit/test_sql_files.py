@@ -106,7 +106,7 @@ def test_what_is_for_streaming_only_is_left_out_of_batch(values: dict[str, str])
         "ingest": {"dead_letters"},
         "enrich": set(),
         "analytics": set(),
-        "alerts": {"alerts", "alert_data"},
+        "alerts": {"alerts", "alert_data_begun", "alert_data_ended"},
         "quality": {"data_quality", "feed_gaps", "late_data"},
         "lake": set(),  # which is no job of batch as a whole
     }
