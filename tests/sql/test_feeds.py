@@ -13,6 +13,7 @@ from tests.world import Row, World, wait_for
 pytestmark = pytest.mark.stack
 
 MINUTE = 60_000
+HOUR = 60 * MINUTE
 
 
 def now() -> int:
@@ -25,7 +26,7 @@ def beat(topic: str, at: int, source: str = "binance") -> Row:
 
 def test_heartbeats_close_the_windows_of_a_quiet_market(case: Callable[..., World]) -> None:
     world = case(kafka={"partitions": 1}, watermarks={"articles_idle": "3s", "idle": "3s"})
-    start = now() // MINUTE * MINUTE - 30 * MINUTE
+    start = now() // HOUR * HOUR - HOUR  # no longer candle ends with the first one
     world.put("trades", [trade("BTC/USDT", "1", start, 10.0)])
     world.put("articles", [article("one", start, ["BTC"])])
     with world.running("analytics"):

@@ -113,12 +113,9 @@ def _kill(world: World, names: tuple[str, ...]) -> None:
         if name != _SUPERVISOR:
             os.kill(parts[name], signal.SIGKILL)
     local.up(world.settings)
-    assert {part["state"] for part in local.part_states(world.settings)} == {"up"}
-    wait_for(
-        lambda: {job["state"] for job in cluster.jobs(world.settings)} == {"RUNNING"},
-        f"the jobs after the end of {', '.join(names)}",
-        120,
-    )
+    after = f"after the end of {', '.join(names)}"
+    wait_for(lambda: {job["state"] for job in cluster.jobs(world.settings)} == {"RUNNING"}, f"the jobs {after}", 120)
+    wait_for(lambda: {part["state"] for part in local.part_states(world.settings)} == {"up"}, f"all parts {after}", 60)
 
 
 def _put(world: World, messages: Iterable[Sent]) -> None:
