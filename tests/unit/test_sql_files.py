@@ -175,6 +175,7 @@ def test_options_of_a_job(values: dict[str, str]) -> None:
     assert sql_files.job_options("ingest", values) == {"table.exec.state.ttl": "604800000 ms"}
     assert sql_files.job_options("alerts", values) == {
         "execution.checkpointing.interval": "1s",
+        "execution.buffer-timeout.interval": "10 ms",
         "table.optimizer.agg-phase-strategy": "ONE_PHASE",
         "table.optimizer.reuse-sink-enabled": "false",
         "task.cancellation.timeout": "0 ms",
