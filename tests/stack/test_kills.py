@@ -43,6 +43,7 @@ class _Left:
     lake: dict[str, list[str]]
 
 
+@pytest.mark.timeout(900)
 def test_what_the_jobs_leave_is_that_of_an_undisturbed_run(case: Callable[..., World], tmp_path: Path) -> None:
     quiet = _left(case, tmp_path / "quiet", ())
     disturbed = _left(case, tmp_path / "disturbed", _KILLED)
