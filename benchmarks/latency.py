@@ -1,8 +1,9 @@
 """How long it takes: from a trade to PostgreSQL, and from a jump to its alert: `python -m benchmarks.latency`.
 
-Trades are sent at an even rate, each with the time of its sending as event time, while the jobs `ingest` and `alerts`
-run. Each second one market jumps by 3 %. A trade has arrived once a query finds it (asked every 20 ms), an alert once
-a read_committed reader has it. All of it, this program included, shares the machine's cores.
+Trades are sent at an even rate, each with the time of its sending as event time, and heartbeats as sources send them,
+while the jobs `ingest` and `alerts` run. Each second, at some moment of it, one market jumps by 3 %. A trade has
+arrived once a query finds it (asked every 20 ms), an alert once a read_committed reader has it. All of it, this program
+included, shares the machine's cores.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from random import Random
 from threading import Thread
 from typing import Any
 
@@ -26,10 +28,10 @@ from stack import database
 from tidemark import kafka_clients
 from tidemark.settings import Settings
 
-_MARKETS = 60
 _PROBE = 25  # every so many trades, one that is looked for
 _JUMP = 1.03
-_WARM_UP = 20  # seconds that are not counted
+_WARM_UP = 30  # seconds that are not counted
+_OVERLAP = 5  # seconds by which one trade may be stored before an earlier one, and both are found
 _PATIENCE = 30  # seconds after the last trade
 
 
@@ -37,7 +39,7 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rate", type=int, default=1000, help="trades a second")
-    parser.add_argument("--seconds", type=int, default=120)
+    parser.add_argument("--seconds", type=int, default=120, help="as many markets, each of which jumps once")
     arguments = parser.parse_args()
     with world() as settings, _running(settings, "ingest", "alerts"):
         count = arguments.rate * (arguments.seconds + _WARM_UP)
@@ -49,17 +51,13 @@ def main() -> None:
         ]
         for reader in readers:
             reader.start()
-        jumps = _send(settings, count, arguments.rate)
+        jumps = _send(settings, arguments.seconds, arguments.rate)
         for reader in readers:
             reader.join(_PATIENCE)
     table = Table("from", "to", "made", "arrived", "p50", "p99", "longest")
     warm = _WARM_UP * arguments.rate
-    table.add_row("trade", "PostgreSQL", *_summary(len(range(0, count, _PROBE)), stored, warm))
-    table.add_row(
-        "jump",
-        "alerts topic",
-        *_summary(len(jumps), {name: told[name] - at for name, at in jumps.items() if name in told}, 0),
-    )
+    table.add_row("trade", "PostgreSQL", *_summary(range(warm, count, _PROBE), stored))
+    table.add_row("jump", "alerts topic", *_summary(jumps, {name: told[name] - jumps[name] for name in told}))
     Console().print(table)
 
 
@@ -76,25 +74,28 @@ def _running(settings: Settings, *jobs: str) -> Iterator[None]:
             rest.patch(f"/jobs/{job}?mode=cancel")
 
 
-def _send(settings: Settings, count: int, rate: int) -> dict[str, float]:
-    """Send the trades in time; return when each symbol jumped, which it does once at most."""
+def _send(settings: Settings, seconds: int, rate: int) -> dict[str, float]:
+    """Send the trades in time; return when (s since 1970) each symbol jumped."""
     sender = backlog.producer(settings)
-    prices = dict.fromkeys((f"M{number:02d}" for number in range(_MARKETS)), 100.0)
-    markets = list(prices)
+    chance = Random(1)
+    markets = [f"M{number:03d}" for number in range(seconds)]
+    prices = dict.fromkeys(markets, 100.0)
+    # A bar, and a checkpoint, may be about to end, or have just begun.
+    due_to_jump = {(_WARM_UP + second) * rate + chance.randrange(rate): name for second, name in enumerate(markets)}
+    heartbeat = round(settings.producers.heartbeat.total_seconds() * rate)
     jumped: dict[str, float] = {}
     began = time.time()
-    for number in range(count):
-        due = began + number / rate
-        if (wait := due - time.time()) > 0.002:
+    for number in range((_WARM_UP + seconds) * rate):
+        if (wait := began + number / rate - time.time()) > 0.002:
             sender.poll(0)
             time.sleep(wait)
-        second = number // rate - _WARM_UP
-        if number % rate == 0 and 0 <= second < _MARKETS:
-            symbol = markets[second]
+        if number % heartbeat == 0:
+            beat = {"source": "bench", "topic": "trades", "event_time": round(time.time() * 1000)}
+            sender.produce(settings.topics.heartbeats, orjson.dumps(beat), "bench")
+        symbol = due_to_jump.get(number, markets[number % len(markets)])
+        if number in due_to_jump:
             prices[symbol] *= _JUMP
             jumped[symbol] = time.time()
-        else:
-            symbol = markets[number % _MARKETS]
         if number % _PROBE == 0:
             _trade(settings, sender, "PROBE", number, 1.0)
         _trade(settings, sender, symbol, number, prices[symbol])
@@ -123,17 +124,19 @@ def _watch_table(settings: Settings, count: int, rate: int, arrived: dict[int, f
     wanted = len(range(0, count, _PROBE))
     server = database.connect(settings, "reader")
     server.autocommit = True
-    began = time.time()
+    newest = time.time()
+    until = newest + count / rate + _PATIENCE
     with server.cursor() as cursor:
-        while len(arrived) < wanted and time.time() < began + count / rate + _PATIENCE:
+        while len(arrived) < wanted and time.time() < until:
             cursor.execute(
                 "SELECT trade_id, extract(epoch FROM event_time) FROM trade_data"
                 " WHERE pair = 'PROBE/USDT' AND event_time >= to_timestamp(%s)",
-                (time.time() - _PATIENCE,),
+                (newest - _OVERLAP,),
             )
             now = time.time()
             for trade_id, event_time in cursor:
                 arrived.setdefault(int(trade_id), now - float(event_time))
+                newest = max(newest, float(event_time))
             time.sleep(0.02)
     server.close()
 
@@ -152,10 +155,11 @@ def _watch_topic(settings: Settings, seconds: int, arrived: dict[str, float]) ->
     reader.close()
 
 
-def _summary(made: int, arrived: dict[Any, float], warm: int) -> tuple[str, ...]:
-    times = sorted(seconds for key, seconds in arrived.items() if not warm or key >= warm)
+def _summary(made: Collection[Any], arrived: dict[Any, float]) -> tuple[str, ...]:
+    times = [arrived[key] for key in made if key in arrived]
     cuts = statistics.quantiles(times, n=100) if len(times) > 1 else [float("nan")] * 99
-    return f"{made:,}", f"{len(arrived):,}", f"{cuts[49]:.2f} s", f"{cuts[98]:.2f} s", f"{max(times, default=0):.2f} s"
+    shown = (cuts[49], cuts[98], max(times, default=float("nan")))
+    return f"{len(made):,}", f"{len(times):,}", *(f"{seconds:.2f} s" for seconds in shown)
 
 
 if __name__ == "__main__":

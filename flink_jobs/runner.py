@@ -31,6 +31,7 @@ from tidemark.settings import Settings, settings
 T = TypeVar("T")
 
 _JAVA_CLASS = re.compile(r"^[\w.$]+(?:Exception|Error): ")
+_VIEW = re.compile(r"CREATE TEMPORARY VIEW (\w+) AS\n")
 
 
 def main(job: str, arguments: Sequence[str] | None = None) -> None:
@@ -269,7 +270,16 @@ def _statements(defined: list[SqlFile], inserts: list[SqlFile], options: Mapping
 
 def _define(table_env: Any, files: list[SqlFile]) -> None:
     for file in files:
-        _plainly(file.name, partial(table_env.execute_sql, file.text))
+        _plainly(file.name, partial(_run, table_env, file.text))
+
+
+def _run(table_env: Any, definition: str) -> None:
+    # A view that is given as text is read anew wherever it is used, and each UNNEST in it has another name then: what
+    # builds on one would be planned, and run, once for each use.
+    if view := _VIEW.match(definition):
+        table_env.create_temporary_view(view[1], table_env.sql_query(definition[view.end() :]))
+    else:
+        table_env.execute_sql(definition)
 
 
 def _environment(options: Mapping[str, str], *, batch: bool = False) -> Any:

@@ -15,6 +15,9 @@ from tidemark.settings import Settings
 # The topics whose every message ends in a table or among the dead letters, by their names in settings.topics.
 INPUTS = ("trades", "tickers", "articles", "prices", "market_sentiment", "macro")
 _LATEST_TIME = 4_102_444_800_000  # 2100-01-01: an ingest time beyond it is no epoch in milliseconds
+# Longer than between two watermarks (pipeline.auto-watermark-interval), and else short: a heartbeat moves time on where
+# nothing else does, and must not hold the trades back until the next one comes.
+_HEARTBEATS_IDLE = timedelta(milliseconds=200)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _FIRST = _EPOCH
 _LAST = datetime.fromtimestamp(_LATEST_TIME / 1000, timezone.utc)
@@ -65,6 +68,7 @@ def variables(
         # where things are
         "KAFKA_JSON_SOURCE": _options(options.kafka_json_source(settings, group, bounded, watermarks.idle)),
         "KAFKA_NEWS_SOURCE": _options(options.kafka_json_source(settings, group, bounded, watermarks.articles_idle)),
+        "KAFKA_HEARTBEATS": _options(options.kafka_json_source(settings, group, bounded, _HEARTBEATS_IDLE)),
         "KAFKA_TEXT_SOURCE": _options(options.kafka_text_source(settings, consumer_group(job, text=True), bounded)),
         "KAFKA_JSON_TABLE": _options(options.kafka_json_table(settings, group, bounded)),
         "POSTGRES": _options(options.postgres(settings, endpoints.postgres(settings, role), group)),

@@ -10,11 +10,13 @@ ALTER TABLE alert_data ADD COLUMN ended_at timestamptz(3);
 -- Keep what is known: the end, and when the alert was first found.
 CREATE FUNCTION keep_end_of_alert() RETURNS trigger
 LANGUAGE plpgsql AS $$
+DECLARE
+    first_found timestamptz(3) := LEAST(old.detected_at, new.detected_at);
 BEGIN
     IF old.ended_at IS NOT NULL AND new.ended_at IS NULL THEN
-        RETURN NULL;
+        new := old;
     END IF;
-    new.detected_at := LEAST(old.detected_at, new.detected_at);
+    new.detected_at := first_found;
     RETURN new;
 END;
 $$;

@@ -106,7 +106,7 @@ def test_what_is_for_streaming_only_is_left_out_of_batch(values: dict[str, str])
         "ingest": {"dead_letters"},
         "enrich": set(),
         "analytics": set(),
-        "alerts": {"alerts", "alert_data"},
+        "alerts": {"alerts", "alert_data_begun", "alert_data_ended"},
         "quality": {"data_quality", "feed_gaps", "late_data"},
         "lake": {file.path.stem for file in sql_files.inserts("lake", values)},
     }
@@ -175,7 +175,9 @@ def test_options_of_a_job(values: dict[str, str]) -> None:
     assert sql_files.job_options("ingest", values) == {"table.exec.state.ttl": "604800000 ms"}
     assert sql_files.job_options("alerts", values) == {
         "execution.checkpointing.interval": "1s",
+        "execution.buffer-timeout.interval": "10 ms",
         "table.optimizer.agg-phase-strategy": "ONE_PHASE",
+        "table.optimizer.reuse-sink-enabled": "false",
         "task.cancellation.timeout": "0 ms",
     }
     assert sql_files.job_options("enrich", values) == {}

@@ -1,6 +1,6 @@
 -- Ticker events
 -- Question:  When did the tickers of a market go beyond a threshold, how far, and for how long?
--- Grain:     one row per event when it begins, ended_at null, and one with its peak when it is over, however many measures it has
+-- Grain:     one row per event as it begins, ended_at null, and one with its peak when it is over
 -- Key:       (kind, source, pair, event_time, ended_at)
 -- Watermark: that of tickers
 -- Mode:      streaming only: it looks back over event time
@@ -14,10 +14,22 @@ SELECT
     event_time,
     CAST(NULL AS BIGINT) AS ended_at,
     threshold,
-    size AS peak,
+    peak,
     price
 FROM ticker_edges
-WHERE direction <> 0 AND previous_direction <> direction
+MATCH_RECOGNIZE (
+    PARTITION BY kind, source, symbol, pair
+    ORDER BY bar_time
+    MEASURES
+        begin_of_it.event_time AS event_time,
+        begin_of_it.threshold AS threshold,
+        begin_of_it.size AS peak,
+        begin_of_it.price AS price
+    ONE ROW PER MATCH
+    AFTER MATCH SKIP PAST LAST ROW
+    PATTERN (begin_of_it)
+    DEFINE begin_of_it AS begin_of_it.direction <> 0 AND begin_of_it.previous_direction <> begin_of_it.direction
+)
 UNION ALL
 SELECT
     kind,

@@ -1,6 +1,6 @@
 -- Price events
 -- Question:  When did the price of a coin go beyond a threshold, how far, and for how long?
--- Grain:     one row per event when it begins, ended_at null, and one with its peak when it is over, however many measures it has
+-- Grain:     one row per event as it begins, ended_at null, and one with its peak when it is over
 -- Key:       (kind, source, item, event_time, ended_at)
 -- Watermark: that of trades and prices
 -- Mode:      streaming only: it looks back over event time
@@ -15,10 +15,23 @@ SELECT
     CAST(NULL AS BIGINT) AS ended_at,
     threshold,
     note,
-    size AS peak,
+    peak,
     price
 FROM price_edges
-WHERE direction <> 0 AND previous_direction <> direction
+MATCH_RECOGNIZE (
+    PARTITION BY kind, source, symbol, item
+    ORDER BY bar_time
+    MEASURES
+        begin_of_it.event_time AS event_time,
+        begin_of_it.threshold AS threshold,
+        begin_of_it.note AS note,
+        begin_of_it.size AS peak,
+        begin_of_it.price AS price
+    ONE ROW PER MATCH
+    AFTER MATCH SKIP PAST LAST ROW
+    PATTERN (begin_of_it)
+    DEFINE begin_of_it AS begin_of_it.direction <> 0 AND begin_of_it.previous_direction <> begin_of_it.direction
+)
 UNION ALL
 SELECT
     kind,

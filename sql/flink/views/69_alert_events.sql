@@ -1,11 +1,12 @@
 -- Alert events
 -- Question:  What is worth a look?
 -- Grain:     one row per alert, and of what lasts one more when it is over, ended_at not null
--- Key:       alert_id: MD5 of kind, source (of a stale feed, source and topic), item (pair, coin) and event time, so the same
---            input gives the same alerts
+-- Key:       alert_id: MD5 of kind, source (of a stale feed, source and topic), item (pair, coin) and event time, so
+--            the same input gives the same alerts
 -- Watermark: that of the alert's own input
 -- Mode:      streaming only: it builds on what looks back over event time
--- Severity:  critical from twice the threshold on (zscore: from ${ZSCORE_CRITICAL_SIGMA} standard deviations on), else warning
+-- Severity:  critical from twice the threshold on (zscore: from ${ZSCORE_CRITICAL_SIGMA} standard deviations on), else
+--            warning
 CREATE TEMPORARY VIEW alert_events AS
 SELECT
     MD5(CONCAT_WS('|', kind, source, item, CAST(event_time AS STRING))) AS alert_id,
