@@ -31,6 +31,7 @@ from tidemark.settings import Settings
 _PROBE = 25  # every so many trades, one that is looked for
 _JUMP = 1.03
 _WARM_UP = 30  # seconds that are not counted
+_AFTER = 3  # seconds of trades after the last jump: they move event time on, past the end of its bar
 _OVERLAP = 5  # seconds by which one trade may be stored before an earlier one, and both are found
 _PATIENCE = 30  # seconds after the last trade
 
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=120, help="as many markets, each of which jumps once")
     arguments = parser.parse_args()
     with world() as settings, _running(settings, "ingest", "alerts"):
-        count = arguments.rate * (arguments.seconds + _WARM_UP)
+        count = arguments.rate * (_WARM_UP + arguments.seconds + _AFTER)
         stored: dict[int, float] = {}
         told: dict[str, float] = {}
         readers = [
@@ -85,7 +86,7 @@ def _send(settings: Settings, seconds: int, rate: int) -> dict[str, float]:
     heartbeat = round(settings.producers.heartbeat.total_seconds() * rate)
     jumped: dict[str, float] = {}
     began = time.time()
-    for number in range((_WARM_UP + seconds) * rate):
+    for number in range((_WARM_UP + seconds + _AFTER) * rate):
         if (wait := began + number / rate - time.time()) > 0.002:
             sender.poll(0)
             time.sleep(wait)
@@ -145,7 +146,7 @@ def _watch_topic(settings: Settings, seconds: int, arrived: dict[str, float]) ->
     """Note by symbol when its first alert is read."""
     reader = kafka_clients.consumer(settings, isolation_level="read_committed", auto_offset_reset="earliest")
     reader.subscribe([settings.topics.alerts])
-    until = time.time() + seconds + _WARM_UP + _PATIENCE
+    until = time.time() + _WARM_UP + seconds + _AFTER + _PATIENCE
     while time.time() < until:
         for messages in reader.poll(timeout_ms=100).values():
             for message in messages:
@@ -157,7 +158,7 @@ def _watch_topic(settings: Settings, seconds: int, arrived: dict[str, float]) ->
 
 def _summary(made: Collection[Any], arrived: dict[Any, float]) -> tuple[str, ...]:
     times = [arrived[key] for key in made if key in arrived]
-    cuts = statistics.quantiles(times, n=100) if len(times) > 1 else [float("nan")] * 99
+    cuts = statistics.quantiles(times, n=100, method="inclusive") if len(times) > 1 else [float("nan")] * 99
     shown = (cuts[49], cuts[98], max(times, default=float("nan")))
     return f"{len(made):,}", f"{len(times):,}", *(f"{seconds:.2f} s" for seconds in shown)
 

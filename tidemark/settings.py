@@ -192,7 +192,7 @@ class Flink(Group):
     parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
     slots: Annotated[int, Field(ge=1, le=1024)] = 10  # each has 24 MiB of taskmanager_memory for itself
     checkpoint_interval: PositiveDuration = timedelta(seconds=5)
-    alerts_checkpoint_interval: PositiveDuration = timedelta(seconds=1)  # alerts are visible once committed
+    alerts_checkpoint_interval: PositiveDuration = timedelta(milliseconds=500)  # alerts are visible once committed
     jobmanager_memory: Memory = "900m"
     taskmanager_memory: Memory = "1600m"
 

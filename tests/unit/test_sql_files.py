@@ -174,7 +174,7 @@ def test_a_job_gets_the_definitions_it_needs_and_no_others(values: dict[str, str
 def test_options_of_a_job(values: dict[str, str]) -> None:
     assert sql_files.job_options("ingest", values) == {"table.exec.state.ttl": "604800000 ms"}
     assert sql_files.job_options("alerts", values) == {
-        "execution.checkpointing.interval": "1s",
+        "execution.checkpointing.interval": "500ms",
         "execution.buffer-timeout.interval": "10 ms",
         "table.optimizer.agg-phase-strategy": "ONE_PHASE",
         "table.optimizer.reuse-sink-enabled": "false",
