@@ -1,6 +1,6 @@
 # Everything is set up on the way, into .venv and .runtime; PYTHON=/path/to/python3.11 chooses the Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down lint bench bench-sentiment bench-producers bench-api clean
+.PHONY: help demo test soak up down lint bench bench-sentiment bench-producers bench-api clean
 SETUP := @PYTHON="$(PYTHON)" sh stack/setup.sh
 
 help: ## Print this list
@@ -13,6 +13,10 @@ demo: ## Start the stack and its jobs, feed them a simulated market, report (LIV
 test: ## Run all tests, on a stack of their own
 	$(SETUP) dev
 	@.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup $(OPTIONS)
+
+soak: ## Run the tests that take many minutes: every part killed while all jobs run
+	$(SETUP) dev
+	@.venv/bin/python -m pytest -m soak
 
 up: ## Start the local stack
 	$(SETUP) run

@@ -18,16 +18,17 @@ import pytest
 from flink_jobs import cluster, progress
 from flink_jobs.sql_files import JOBS
 from producers.market import MINUTE, Market, MarketConfig
-from stack import database, local
+from stack import config, database, local
 from tests import lake
 from tests.sql.inputs import START, article, mood, observation, price, ticker, trade
 from tests.world import Row, World, wait_for
+from tidemark.settings import load
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.soak]
 
 _MINUTES = 12
 _SUPERVISOR = "supervisord"
-_KILLED = (("taskmanager",), ("kafka", "postgres"), (_SUPERVISOR, *local.PARTS))
+_KILLED = (("taskmanager",), ("kafka", "postgres"), (_SUPERVISOR, *config.parts(load())))
 _BY_THE_CLOCK = ("detected_at", "closed_at")  # when something was found, which no two runs share
 _IN_LAKE = ("trades", "tickers", "articles", "prices", "market_sentiment", "macro")
 

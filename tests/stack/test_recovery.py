@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from flink_jobs import cluster
-from stack import local
+from stack import config, local
 from stack.config import MARK, Layout
 from tests import lake
 from tests.stack.conftest import TIDEMARK, run
@@ -85,7 +85,7 @@ def test_down_leaves_no_process_and_loses_nothing(world: World) -> None:
         assert _processes(settings) == []
         assert not Layout(settings.data_dir).socket.exists()
         down = run(world, "status", "--json")
-        assert (down.returncode, down.stdout.count('"down"')) == (0, len(local.PARTS))
+        assert (down.returncode, down.stdout.count('"down"')) == (0, len(config.parts(settings)))
     finally:
         local.up(settings)  # the other tests need it; it also brings the job back
     try:

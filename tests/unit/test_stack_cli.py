@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from producers.health import Health
-from stack.local import PARTS
+from stack import config
 from tests.processes import run
 from tidemark.paths import ROOT
 from tidemark.settings import load
@@ -22,7 +22,7 @@ def test_status_of_a_stack_that_was_never_started(tmp_path: Path) -> None:
     done = tidemark(tmp_path / "data", "status", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert [part["name"] for part in found["parts"]] == list(PARTS)
+    assert [part["name"] for part in found["parts"]] == config.parts(load(data_dir=tmp_path))
     assert all(part == part | {"state": "down", "pid": None, "address": None} for part in found["parts"])
     assert (found["jobs"], found["topics"], found["tables"]) == ([], {}, {})
     assert not (tmp_path / "data").exists()
@@ -31,7 +31,7 @@ def test_status_of_a_stack_that_was_never_started(tmp_path: Path) -> None:
 def test_health_of_a_stack_that_is_down_says_what_to_do(tmp_path: Path) -> None:
     done = tidemark(tmp_path, "health")
     assert done.returncode == 1
-    assert done.stdout.count("`tidemark up` starts it.") == len(PARTS)
+    assert done.stdout.count("`tidemark up` starts it.") == len(config.parts(load(data_dir=tmp_path)))
 
 
 def test_status_and_health_show_the_sources_that_ever_ran(tmp_path: Path) -> None:
