@@ -208,7 +208,7 @@ def test_upkeep_makes_fewer_files_gives_up_old_states_and_deletes_orphans(world:
     orphan, young = place / "orphan.parquet", place / "young.parquet"
     for path in (orphan, young):
         path.touch()
-    for path in (orphan, *map(Path, lake.files(world, "raw.trades")[:1])):  # that a state knows the other one saves it
+    for path in (orphan, *map(Path, lake.files(world, "raw.trades")[:1])):  # one of them is known
         os.utime(path, (0, 0))
     keep_none = world.settings.model_copy(deep=True)
     keep_none.lake.keep_snapshots *= 0
