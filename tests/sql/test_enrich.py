@@ -128,8 +128,7 @@ def test_each_trade_has_the_last_value_known_by_then_never_a_later_one(case: Cal
 def test_macro_that_is_empty_silent_late_or_revised_holds_no_trade_back(case: Callable[..., World]) -> None:
     world = case(
         macro={"known_after": {"DFF": "1d"}},
-        # With so short an idle time everything is idle between one trade and the next.
-        watermarks={"idle": "200ms", "articles_idle": "2s", "enrich_trades": "1s", "enrich_articles": "1s"},
+        watermarks={"articles_idle": "2s", "enrich_trades": "1s", "enrich_articles": "1s"},
         windows={"news_join": "1s"},
         kafka={"partitions": 1},
     )
@@ -147,7 +146,7 @@ def test_macro_that_is_empty_silent_late_or_revised_holds_no_trade_back(case: Ca
     first, second = observation("DFF", day(-2), 4.5), observation("DFF", day(-1), 4.75)
     with world.running("enrich"):
         assert trades(0) == {"0": (None, None)}  # an empty topic
-        world.put("macro", [first, observation("DFF", day(30), 9.9)])  # and one that will be known in a month
+        world.put("macro", [first])
         assert trades(10)["10"] == (4.5, '{"DFF":4.5}')
         world.put("macro", [second])  # late: known since the trades of minute 0
         assert trades(20)["20"] == (4.75, '{"DFF":4.75}')
