@@ -41,6 +41,7 @@ def pytest_configure() -> None:
     Ports.__init__.__defaults__ = tuple(port + 100 * worker for port in Ports.__init__.__defaults__ or ())
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have all that needs the stack run in one worker, so that there is one stack; what does not is run beside it."""
     for item in items:
