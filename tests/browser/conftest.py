@@ -78,7 +78,7 @@ class Shown:
             self.complaints.append(f"{message.text} {message.location}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     try:
         found = chromium()
@@ -92,7 +92,7 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def filled(browser: Browser, server: Settings) -> tuple[Database, Desk]:  # noqa: F811
     """Return a database with a market in it. Where there is no browser, nothing is made for it."""
     made = Database(server)
@@ -124,13 +124,13 @@ def serve(made: Database, desk: Desk, folder: Path, stack: ExitStack, **api: str
     return site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(filled: tuple[Database, Desk], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with ExitStack() as stack:
         yield serve(*filled, tmp_path_factory.mktemp("site"), stack)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bare(browser: Browser, server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:  # noqa: F811
     """Return a site on a database without a row."""
     made = Database(server)
