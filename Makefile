@@ -12,7 +12,7 @@ demo: ## Start the stack and its jobs, feed them a simulated market, report (LIV
 
 test: ## Run all tests, on a stack of their own
 	$(SETUP) dev
-	@.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup $(OPTIONS)
+	@.venv/bin/python -m pytest $(OPTIONS)
 
 soak: ## Run the tests that take many minutes: every part killed while all jobs run
 	$(SETUP) dev

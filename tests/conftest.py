@@ -12,7 +12,6 @@ import pytest
 from stack import local
 from tests.world import World
 from tidemark import settings as settings_module
-from tidemark.endpoints import Ports
 from tidemark.paths import ROOT
 from tidemark.settings import Settings
 
@@ -36,17 +35,6 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ["TIDEMARK_CONFIG"] = os.devnull
     Settings.model_config["env_file"] = None
-    # Two workers that start servers at the same moment must not choose the same ports.
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    Ports.__init__.__defaults__ = tuple(port + 100 * worker for port in Ports.__init__.__defaults__ or ())
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have all that needs the stack run in one worker, so that there is one stack; what does not is run beside it."""
-    for item in items:
-        if item.get_closest_marker("stack"):
-            item.add_marker(pytest.mark.xdist_group("stack"))
 
 
 @pytest.fixture(scope="session")

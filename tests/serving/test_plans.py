@@ -126,6 +126,7 @@ _SHORT = {
     "set_crypto_config",
     "note_write",
     "audit_log",
+    "notifications",
     "api_key",
     "api_keys",
     "add_api_key",
