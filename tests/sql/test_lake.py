@@ -215,10 +215,10 @@ def test_upkeep_makes_fewer_files_gives_up_old_states_and_deletes_orphans(world:
     planned: list[str] = []
     maintain.maintain_lake(keep_none, planned.append, dry_run=True)
     now = counts["raw.trades"]
-    assert (
+    assert [text for text in planned if "raw.trades" in text] == [
         f"would: raw.trades: put together {now.files} files into 3, give up {now.snapshots - 1} older states, "
         "delete 1 orphans"
-    ) in planned
+    ]
     assert {state.name: state for state in iceberg.status(world.settings)} == counts
     maintain.maintain_lake(keep_none)
     for state in iceberg.status(world.settings):
