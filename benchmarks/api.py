@@ -38,36 +38,6 @@ _DAYS = 30  # of trades and tickers; of candles a year
 _API = "/api/v1"
 _SAMPLE = 20  # live clients that look at each message; the others count them
 
-_TRADES = """
-INSERT INTO trade_data
-SELECT 'binance', p, p || '/USDT', n::text, 100 + random() * 100, random(), 'buy', at, at FROM (
-    SELECT n, (%(coins)s::text[])[1 + n %% 10] AS p,
-        date_trunc('milliseconds', %(now)s - n * (%(days)s * interval '1 day' / %(count)s)) AS at
-    FROM generate_series(1, %(count)s) AS n
-) AS made"""
-_TICKERS = """
-INSERT INTO ticker_data
-SELECT 'kraken', p, p || '/USD', 100 + random() * 100, 99, 101, 1000, random(), at, at FROM (
-    SELECT (%(coins)s::text[])[1 + n %% 10] AS p,
-        date_trunc('milliseconds', %(now)s - n * (%(days)s * interval '1 day' / %(count)s)) AS at
-    FROM generate_series(1, %(count)s) AS n
-) AS made"""
-_CANDLES = """
-INSERT INTO candles
-SELECT 'binance', p, p || '/USDT', %(name)s, at, at + %(step)s::interval, 1, 2, 0.5, 1.5, 1.2, 9, 4, 77
-FROM unnest(%(coins)s::text[]) AS p, LATERAL (
-    SELECT date_bin(%(step)s::interval, %(now)s, timestamptz 'epoch') - n * %(step)s::interval AS at
-    FROM generate_series(1, %(count)s) AS n
-) AS made"""
-# One row a day, for which `tidemark maintain` makes the partitions.
-_SEEDS = """
-INSERT INTO trade_data SELECT 'x', 'BTC', 'BTC/USDT', n::text, 1, 1, 'buy', %(now)s - n * interval '1 day', %(now)s
-FROM generate_series(0, %(days)s) AS n;
-INSERT INTO ticker_data SELECT 'x', 'BTC', 'BTC/USD', 1, 1, 1, 1, 1, %(now)s - n * interval '1 day', %(now)s
-FROM generate_series(0, %(days)s) AS n;
-INSERT INTO candles SELECT 'x', 'BTC', 'BTC/USDT', '1h', %(now)s - n * interval '1 day', %(now)s, 1, 1, 1, 1, 1, 1, 1, 1
-FROM generate_series(0, 366) AS n"""
-
 
 @contextmanager
 def parts(**groups: dict[str, Any]) -> Iterator[Settings]:
@@ -118,19 +88,25 @@ def fill(settings: Settings, trades: int) -> datetime:
     link.autocommit = True
     try:
         with link.cursor() as cursor:
-            cursor.execute(_SEEDS, common)
-            maintain.maintain(settings, lambda text: None)
-            cursor.execute("TRUNCATE trade_data, ticker_data, candles")
+            # One row a day, for which `tidemark maintain` makes the partitions.
             for query, values in (
-                (_TRADES, {"count": trades}),
-                (_TICKERS, {"count": max(1, trades // 4)}),
-                (_CANDLES, {"count": 365 * 1440, "name": "1m", "step": "1 minute", "coins": _COINS[:1]}),
-                (_CANDLES, {"count": 365 * 288, "name": "5m", "step": "5 minutes"}),
-                (_CANDLES, {"count": 365 * 24, "name": "1h", "step": "1 hour"}),
+                ("trades", {"count": _DAYS}),
+                ("tickers", {"count": _DAYS}),
+                ("candles", {"count": 366, "name": "1d", "step": "1 day"}),
+            ):
+                cursor.execute(database.statement(f"bench/{query}"), {**common, **values})
+            maintain.maintain(settings, lambda text: None)
+            cursor.execute(database.statement("bench/empty"))
+            for query, values in (
+                ("trades", {"count": trades}),
+                ("tickers", {"count": max(1, trades // 4)}),
+                ("candles", {"count": 365 * 1440, "name": "1m", "step": "1 minute", "coins": _COINS[:1]}),
+                ("candles", {"count": 365 * 288, "name": "5m", "step": "5 minutes"}),
+                ("candles", {"count": 365 * 24, "name": "1h", "step": "1 hour"}),
             ):
                 began = time.monotonic()
-                cursor.execute(query, {**common, **values})
-                print(f"{cursor.rowcount:,} rows in {time.monotonic() - began:.0f} s", flush=True)
+                cursor.execute(database.statement(f"bench/{query}"), {**common, **values})
+                print(f"{cursor.rowcount:,} {query} in {time.monotonic() - began:.0f} s", flush=True)
             cursor.execute("VACUUM (ANALYZE) trade_data, ticker_data, candles")
     finally:
         link.close()

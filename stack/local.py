@@ -389,17 +389,18 @@ def _start_api(settings: Settings, supervisor: Supervisor, report: Report) -> No
 
 def _start_notify(settings: Settings, supervisor: Supervisor, report: Report) -> None:
     """Start what notifies. Where it cannot work that is said, and all else goes on without it."""
-    from serving.notify import channels
+    if "notify" not in supervisor.processes() or "notify" in _running(supervisor):
+        return
+    from serving.notify import channels  # takes a second
 
     try:
         made = channels.make(settings.notify)
     except UserError as error:
         report(f"Nobody is notified of alerts. {error}")
         return
-    if "notify" in supervisor.processes() and "notify" not in _running(supervisor):
-        serving_part.write(settings, "notify", Layout(settings.data_dir).notify)
-        supervisor.start_part("notify")
-        report(f"Alerts go to {', '.join(channel.name for channel in made)}")
+    serving_part.write(settings, "notify", Layout(settings.data_dir).notify)
+    supervisor.start_part("notify")
+    report(f"Alerts go to {', '.join(channel.name for channel in made)}")
 
 
 def _running(supervisor: Supervisor) -> dict[str, Process]:

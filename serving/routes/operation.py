@@ -49,10 +49,12 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """For Prometheus."""
     services = of(request)
-    services.metrics.notifications.clear()
+    rows: list[dict[str, Any]] = []
     with suppress(psycopg.Error):  # then it is not known
-        for row in await services.database.fetch_own("notifications"):
-            services.metrics.notifications.labels(row["channel"], row["state"]).set(row["notifications"])
+        rows = await services.database.fetch_own("notifications")
+    services.metrics.notifications.clear()
+    for row in rows:
+        services.metrics.notifications.labels(row["channel"], row["state"]).set(row["notifications"])
     return Response(services.metrics.text(), headers=_NOT_KEPT, media_type="text/plain; version=0.0.4")
 
 
