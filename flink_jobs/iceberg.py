@@ -23,7 +23,7 @@ from tidemark.settings import Settings
 NAME = "lake"  # of the catalog, in Flink and in the rows that Iceberg keeps in PostgreSQL
 
 _TABLE = re.compile(r"CREATE TABLE lake\.`?(\w+)`?\.(\w+) \(")
-_MANIFEST = re.compile(r"\{path=(.*?), length=")
+_MANIFEST = re.compile(r"\bpath=(.*?), length=")  # in what Iceberg prints of a manifest
 _PARTITION = re.compile(r"(\w+)\((\w+)\)|(\w+)")
 # Iceberg's documentation, "Table properties".
 _PROPERTIES = {
@@ -219,7 +219,10 @@ def _known(table: Any) -> set[tuple[str, str]]:
     for state in _states(table):
         manifests = state.allManifests(table.io())
         # One text for all of them, and below one for all files: each step of an iterator there is a call from here.
-        for number, location in enumerate(_MANIFEST.findall(manifests.toString())):
+        places = _MANIFEST.findall(manifests.toString())
+        if len(places) != len(manifests):
+            return set()
+        for number, location in enumerate(places):
             if location not in read:
                 if manifests[number].content().toString() != "DATA":
                     return set()  # deletes of single rows, which somebody else has written
