@@ -32,7 +32,10 @@ def files(world: World, name: str) -> list[str]:
 
 def rows(world: World, name: str, columns: str = "*") -> list[tuple[Any, ...]]:
     """Return what DuckDB reads of ``columns`` (SQL) in the table's files; a time is in UTC."""
+    paths = files(world, name)
+    if not paths:
+        return []
     found = duckdb.connect()
     found.execute("SET TimeZone = 'UTC'")
     query = f"SELECT {columns} FROM read_parquet(?, union_by_name => true)"
-    return found.execute(query, [files(world, name)]).fetchall()
+    return found.execute(query, [paths]).fetchall()

@@ -43,7 +43,7 @@ def run(world: World, *words: str, **settings: Any) -> subprocess.CompletedProce
 
 @contextmanager
 def all_jobs(world: World) -> Iterator[Callable[[], None]]:
-    """Run the four jobs in ``world`` as users do; gives a function that waits until they have worked everything off."""
+    """Run the jobs in ``world`` as users do; gives a function that waits until they have worked everything off."""
     jobs = cluster.default_jobs(world.settings)
     cluster.submit(world.settings, jobs, lambda text: None)
     try:
