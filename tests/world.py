@@ -57,9 +57,17 @@ class World:
         return found
 
     def put(
-        self, topic: str, values: Iterable[Value], partition: int | Callable[[Any], int] = 0
+        self,
+        topic: str,
+        values: Iterable[Value],
+        partition: int | Callable[[Any], int] = 0,
+        *,
+        arrival_ms: int | None = None,
     ) -> list[tuple[int, int]]:
-        """Send ``values`` in order, to ``partition`` or where that says; return each one's (partition, offset)."""
+        """Send ``values`` in order, to ``partition`` or where that says; return each one's (partition, offset).
+
+        They arrive now, or at ``arrival_ms`` as Kafka has it.
+        """
         producer = kafka_clients.producer(self.settings, acks="all", enable_idempotence=True, linger_ms=20)
         try:
             futures = [
@@ -68,6 +76,7 @@ class World:
                     value=contract.encode(value) if isinstance(value, Mapping) else value,
                     key=b"gone" if value is None else None,
                     partition=partition if isinstance(partition, int) else partition(value),
+                    timestamp_ms=arrival_ms,
                 )
                 for value in values
             ]

@@ -33,7 +33,6 @@ FROM (
                     ORDER BY arrived_at DESC, kafka_offset DESC
                 ) AS nth
             FROM macro_valid
-            WHERE known_from IS NOT NULL
         )
         WHERE nth = 1
     )
