@@ -27,7 +27,7 @@ Row = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ENDED = ("FINISHED", "FAILED", "CANCELED")
 # A job ends with a checkpoint, so these make it end soon; and a failure in a test is a failure, not a new try.
-_PACE = {"checkpoint_interval": "300ms", "alerts_checkpoint_interval": "300ms"}
+_PACE = {"checkpoint_interval": "1s", "alerts_checkpoint_interval": "1s"}
 _NO_RESTART = {"restart-strategy.type": "none"}
 
 
@@ -57,17 +57,9 @@ class World:
         return found
 
     def put(
-        self,
-        topic: str,
-        values: Iterable[Value],
-        partition: int | Callable[[Any], int] = 0,
-        *,
-        arrival_ms: int | None = None,
+        self, topic: str, values: Iterable[Value], partition: int | Callable[[Any], int] = 0
     ) -> list[tuple[int, int]]:
-        """Send ``values`` in order, to ``partition`` or where that says; return each one's (partition, offset).
-
-        They arrive now, or at ``arrival_ms`` as Kafka has it.
-        """
+        """Send ``values`` in order, to ``partition`` or where that says; return each one's (partition, offset)."""
         producer = kafka_clients.producer(self.settings, acks="all", enable_idempotence=True, linger_ms=20)
         try:
             futures = [
@@ -76,7 +68,6 @@ class World:
                     value=contract.encode(value) if isinstance(value, Mapping) else value,
                     key=b"gone" if value is None else None,
                     partition=partition if isinstance(partition, int) else partition(value),
-                    timestamp_ms=arrival_ms,
                 )
                 for value in values
             ]

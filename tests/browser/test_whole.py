@@ -21,6 +21,7 @@ from tests.browser.conftest import Visitors
 from tests.browser.test_shown import PANELS
 from tests.stack.conftest import TIDEMARK, all_jobs, environment
 from tests.world import World, wait_for
+from tidemark.settings import Flink
 
 pytestmark = pytest.mark.stack
 
@@ -114,7 +115,9 @@ def _ready(address: str) -> bool:
 def test_a_spike_is_on_the_page_within_five_seconds_and_the_page_shows_what_is_stored(
     case: Callable[..., World], visit: Visitors, tmp_path: Path
 ) -> None:
-    world = case(watermarks={"idle": "3s", "articles_idle": "3s"})
+    given = Flink()  # what users have; other tests save their jobs so often that it takes most of two cores
+    pace = {name: getattr(given, name) for name in ("checkpoint_interval", "alerts_checkpoint_interval")}
+    world = case(watermarks={"idle": "3s", "articles_idle": "3s"}, flink=pace)
     with all_jobs(world) as settle, api(world, tmp_path) as address:
         with Market(world) as market:
             wait_for(lambda: world.rows("trade_data"), "the first trades", 60)
