@@ -1,6 +1,6 @@
 # Everything is set up on the way, into .venv and .runtime; PYTHON=/path/to/python3.11 chooses the Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down lint bench bench-sentiment bench-producers bench-api clean
+.PHONY: help demo test soak up down lint bench bench-sentiment bench-producers bench-api clean
 SETUP := @PYTHON="$(PYTHON)" sh stack/setup.sh
 
 help: ## Print this list
@@ -12,7 +12,11 @@ demo: ## Start the stack and its jobs, feed them a simulated market, report (LIV
 
 test: ## Run all tests, on a stack of their own
 	$(SETUP) dev
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest $(OPTIONS)
+
+soak: ## Run the tests that take many minutes: every part killed while all jobs run
+	$(SETUP) dev
+	@.venv/bin/python -m pytest -m soak
 
 up: ## Start the local stack
 	$(SETUP) run
@@ -29,9 +33,10 @@ lint: ## Check style, types, SQL and YAML
 	@.venv/bin/sqlfluff lint --disable-progress-bar sql
 	@.venv/bin/yamllint --strict .
 
-bench: ## Measure, on the local stack: throughput; alerts and news impact against what the simulator did, for five seeds
+bench: ## Measure, on the local stack: throughput, latency; alerts and news impact against what the simulator did, for five seeds
 	$(SETUP) bench
 	@.venv/bin/python -m benchmarks.throughput
+	@.venv/bin/python -m benchmarks.latency
 	@.venv/bin/python -m benchmarks.alerts
 	@.venv/bin/python -m benchmarks.impact
 

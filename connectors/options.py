@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 from tidemark.durations import format_duration
 from tidemark.endpoints import PostgresLogin, kafka_bootstrap
@@ -99,3 +100,24 @@ def postgres(settings: Settings, login: PostgresLogin, application: str) -> dict
         "sink.buffer-flush.max-rows": str(settings.postgres.flush_rows),
         "sink.buffer-flush.interval": format_duration(settings.postgres.flush_interval),
     }
+
+
+def lake(settings: Settings, login: PostgresLogin) -> dict[str, str]:
+    """Return the options of the Iceberg catalog: its tables are noted in PostgreSQL, in the schema ``lake``."""
+    return {
+        "type": "iceberg",
+        "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
+        "uri": f"{login.jdbc_url}&currentSchema=lake&ApplicationName=tidemark-lake",
+        "jdbc.user": login.user,
+        "jdbc.password": login.password,
+        "jdbc.schema-version": "V1",
+        "warehouse": warehouse(settings),
+    }
+
+
+def warehouse(settings: Settings) -> str:
+    """Return the URI below which the lake's files are."""
+    given = settings.lake.warehouse
+    if given and re.match(r"[a-z][a-z0-9+.-]+:", given):
+        return given.rstrip("/")
+    return (Path(given).expanduser().resolve() if given else settings.data_dir / "lake").as_uri()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from flink_jobs import cluster
+from flink_jobs import cluster, iceberg
 from producers import health
 from stack import database, local, topics
 from tidemark.settings import Settings
@@ -32,6 +32,7 @@ def prepare(settings: Settings, report: Report) -> None:
         cluster.forget(settings)
         topics.recreate(settings)
         database.empty(settings)
+        _empty_lake(settings)
         _forget_sources(settings)
     else:
         aside = settings.data_dir.with_name(f"{settings.data_dir.name}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}")
@@ -39,6 +40,12 @@ def prepare(settings: Settings, report: Report) -> None:
         settings.data_dir.rename(aside)
         report(f"The stack held data of yours: kept in {aside}")
         local.up(settings, report)
+
+
+def _empty_lake(settings: Settings) -> None:
+    if settings.lake.enabled:
+        cluster.client_options(settings)  # which sets up Flink's client
+        iceberg.clear(settings)
 
 
 def _forget_sources(settings: Settings) -> None:

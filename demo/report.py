@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,14 +89,22 @@ def holds(gap: dict[str, Any], outage: Outage) -> bool:
 
 
 def problems(
-    accounts: Iterable[Conservation], found: Spikes | None, health: FeedHealth | None, jobs: Iterable[dict[str, Any]]
+    accounts: Collection[Conservation],
+    found: Spikes | None,
+    health: FeedHealth | None,
+    jobs: Iterable[dict[str, Any]],
+    lake: Mapping[str, int] | None = None,
 ) -> list[str]:
-    """Return what is not as it should be, in sentences; nothing where all is well."""
+    """Return what is not as it should be, in sentences; nothing where all is well. ``lake`` is rows by table."""
     wrong = [
         f"{account.topic}: {account.missing} of {account.produced:,} messages are unaccounted for"
         for account in accounts
         if account.missing
     ]
+    for account in accounts if lake is not None else ():
+        rows, acceptable = (lake or {}).get(f"raw.{account.topic}", 0), account.produced - account.dead_lettered
+        if rows != acceptable:
+            wrong.append(f"{account.topic}: the lake has {rows:,} rows of {acceptable:,} acceptable messages")
     wrong += [f"the job {job['name']} is {job['state']}" for job in jobs if job["state"] != "RUNNING"]
     if found and found.hits < len(found.jumps):
         wrong.append(f"{len(found.jumps) - found.hits} of {len(found.jumps)} jumps were not found")

@@ -17,9 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from demo import fresh, report
-from flink_jobs import cluster, progress
+from flink_jobs import cluster, iceberg, progress
 from flink_jobs.account import Conservation, conservation
-from flink_jobs.sql_files import JOBS
 from flink_jobs.variables import INPUTS
 from producers import health, sources
 from producers.health import State
@@ -47,7 +46,8 @@ def simulated(settings: Settings, minutes: float, seed: int, started: float) -> 
     """
     _step("Starting the local stack: Kafka, PostgreSQL, Flink")
     fresh.prepare(settings, _detail)
-    _step(f"Submitting {len(JOBS)} jobs, and sending {minutes:.0f} minutes of a simulated market meanwhile")
+    jobs = cluster.default_jobs(settings)
+    _step(f"Submitting {len(jobs)} jobs, and sending {minutes:.0f} minutes of a simulated market meanwhile")
     start_ms = int(time.time() * 1000 - minutes * _MINUTE_MS)
     config = MarketConfig(start_ms=start_ms, minutes=minutes, seed=seed, outages=_OUTAGES)
     # In a process of its own: PyFlink's gateway may serve a call on another thread once two use it, and Flink's planner
@@ -77,8 +77,8 @@ def live(settings: Settings, minutes: float, started: float) -> None:
         _detail(f"without {name}: {why}")
     with _producing(settings) as producers:
         _await_first(settings, producers)
-        _step(f"Submitting {len(JOBS)} jobs meanwhile")
-        cluster.submit(settings, JOBS, _detail)
+        _step(f"Submitting {len(cluster.default_jobs(settings))} jobs meanwhile")
+        cluster.submit(settings, cluster.default_jobs(settings), _detail)
         try:
             _watch(settings, producers, minutes)
         except KeyboardInterrupt:
@@ -196,19 +196,19 @@ def _watch(settings: Settings, producers: subprocess.Popen[bytes], minutes: floa
 def _settle(settings: Settings) -> None:
     columns = (TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
-        tasks = {name: bar.add_task(f"{name:<9}", total=None, left="") for name in JOBS}
+        tasks = {name: bar.add_task(f"{name:<9}", total=None, left="") for name in cluster.default_jobs(settings)}
         whole = {
             settings_key: topics.count(settings)[name] for settings_key, name in settings.topics.model_dump().items()
         }
-        totals = {name: sum(whole[key] for key in progress.INPUTS[name]) for name in JOBS}
+        totals = {name: sum(whole[key] for key in progress.INPUTS[name]) for name in cluster.default_jobs(settings)}
 
         def show(behind: dict[str, int]) -> None:
             for name, count in behind.items():
                 left = f"{count:,} to read" if count else "all read; closing windows"
                 bar.update(tasks[name], total=totals[name] or 1, completed=totals[name] - count, left=left)
 
-        progress.settle(settings, JOBS, show)
-        for name in JOBS:
+        progress.settle(settings, cluster.default_jobs(settings), show)
+        for name in cluster.default_jobs(settings):
             bar.update(tasks[name], left="done")
 
 
@@ -240,7 +240,10 @@ def _report(settings: Settings, truth: Truth | None, started: float) -> None:
             f"{health.late:,} late messages, {health.sent_late:,} sent late"
         )
     jobs = cluster.jobs(settings)
-    wrong = report.problems(accounts, found, health, jobs)
+    lake = {state.name: state.rows for state in iceberg.status(settings)} if settings.lake.enabled else None
+    if lake is not None:
+        console.print(f"Rows in the lake: {', '.join(f'{name} {rows:,}' for name, rows in lake.items())}")
+    wrong = report.problems(accounts, found, health, jobs, lake)
     _print_ways_on(settings)
     if wrong:
         raise UserError(f"It does not add up: {'; '.join(wrong)}.", "See `tidemark health` and `tidemark logs`.")
@@ -293,6 +296,7 @@ def _print_ways_on(settings: Settings) -> None:
     for label, command in (
         ("SQL over topics", '.venv/bin/tidemark sql -e "SELECT COUNT(*) FROM trades"'),
         ("SQL over tables", '.venv/bin/tidemark psql -c "SELECT * FROM alert_data"'),
+        *([("The lake", ".venv/bin/tidemark lake status")] if settings.lake.enabled else []),
         ("State", ".venv/bin/tidemark status"),
         ("End it", "make down"),
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Optional
+from typing import Annotated, Literal, Optional
 
 import typer
 from rich.console import Console
@@ -19,12 +19,14 @@ DropState = Annotated[
 ]
 
 jobs = typer.Typer(help="Submit, list, upgrade and stop the Flink jobs.", no_args_is_help=True)
+lake = typer.Typer(help="The Iceberg tables: what they hold, and upkeep.", no_args_is_help=True)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.add_typer(jobs, name="jobs")
+    app.add_typer(lake, name="lake")
     app.command("sql")(sql)
 
 
@@ -37,7 +39,25 @@ def submit(
     """Submit jobs to the session cluster, each from where it last was."""
     from flink_jobs import cluster
 
-    cluster.submit(settings(), names or JOBS, console.print, fresh=fresh, drop_state=drop_state)
+    chosen = names or cluster.default_jobs(settings())
+    cluster.submit(settings(), chosen, console.print, fresh=fresh, drop_state=drop_state)
+
+
+@jobs.command("run")
+def run(
+    name: Annotated[str, typer.Argument(help=f"Which: {', '.join(JOBS)}.")],
+    *,
+    mode: Annotated[Literal["batch"], typer.Option(help="How: over history, to its end.")] = "batch",
+    since: Annotated[Optional[str], typer.Option("--from", help="The first moment to compute, ISO 8601, UTC.")] = None,  # noqa: UP045
+    until: Annotated[Optional[str], typer.Option("--to", help="The moment to end before.")] = None,  # noqa: UP045
+    source: Annotated[Literal["lake", "kafka"], typer.Option(help="What to read.")] = "lake",
+) -> None:
+    """Run a job in batch over the lake or the topics, into the same tables."""
+    from flink_jobs import cluster, runner
+    from flink_jobs.variables import Batch
+
+    batch = Batch(source, runner.moment(since), runner.moment(until))
+    cluster.run(settings(), name, batch, console.print)
 
 
 @jobs.command("list")
@@ -72,6 +92,50 @@ def _running() -> list[str]:
 
     running = {job["name"] for job in cluster.jobs(settings()) if job["state"] in cluster.LIVE}
     return [name for name in JOBS if name in running]
+
+
+@lake.command("status")
+def lake_status() -> None:
+    """Show the tables with their rows, files, size and states to go back to."""
+    from flink_jobs import cluster, iceberg
+
+    cluster.client_options(settings())
+    table = Table("table", "rows", "files", "MiB", "snapshots")
+    for state in iceberg.status(settings()):
+        size = f"{state.size / (1 << 20):,.1f}"
+        table.add_row(state.name, f"{state.rows:,}", f"{state.files:,}", size, f"{state.snapshots:,}")
+    console.print(table)
+
+
+@lake.command("migrate")
+def lake_migrate() -> None:
+    """Make missing tables and add new columns (submitting the job lake does so too); takes nothing away."""
+    from flink_jobs import cluster, iceberg
+
+    cluster.client_options(settings())
+    for line in iceberg.migrate(settings()) or ["The tables are up to date."]:
+        console.print(line)
+
+
+@lake.command("maintain")
+def lake_maintain(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False
+) -> None:
+    """Do the lake's part of `tidemark maintain`: fewer files, fewer older states; the jobs may go on meanwhile."""
+    from stack import maintain
+
+    maintain.maintain_lake(settings(), console.print, dry_run=dry_run)
+
+
+@lake.command("clear")
+def lake_clear(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False) -> None:
+    """Take all rows out of the tables; older states still have them until `maintain` gives those up."""
+    from flink_jobs import cluster, iceberg
+
+    if not yes:
+        typer.confirm("Take all rows out of the lake's tables?", abort=True)
+    cluster.client_options(settings())
+    iceberg.clear(settings())
 
 
 def sql(

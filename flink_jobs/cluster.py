@@ -20,6 +20,7 @@ import structlog
 
 from flink_jobs import plans
 from flink_jobs.sql_files import JOBS
+from flink_jobs.variables import Batch
 from tidemark.endpoints import flink_rest
 from tidemark.errors import UserError
 from tidemark.settings import Settings
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LIVE = ("INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING")
-_WRITTEN = re.compile(r"(?:\ASink__.*|__Writer)\.numRecordsIn\Z")  # JDBC's sinks, and Kafka's
+# JDBC's sinks, Kafka's, and what Iceberg's have committed.
+_WRITTEN = re.compile(r"(?:(?:\ASink__.*|__Writer)\.numRecordsIn|\.committedDataFilesRecordCount)\Z")
 _SUBMIT_HINT = "See `tidemark logs jobmanager`."
 
 
@@ -82,6 +84,11 @@ def _first_line(body: str) -> str:
     except (ValueError, KeyError, IndexError, TypeError):
         body = body.strip()  # not the API's own answer: a proxy's, say
     return str(body).split("\n", 1)[0][:300]
+
+
+def default_jobs(settings: Settings) -> tuple[str, ...]:
+    """Return the jobs that are submitted where none is named: all, but the lake's only where there is a lake."""
+    return tuple(name for name in JOBS if name != "lake" or settings.lake.enabled)
 
 
 def jobs(settings: Settings) -> list[dict[str, Any]]:
@@ -203,6 +210,21 @@ def _await_running(settings: Settings, name: str, job_id: str, timeout: float = 
             reason = causes[-1] if causes else f"{job['state']} after {timeout:.0f} s"
             raise UserError(f"{name} does not come up from its savepoint: {reason}", _SUBMIT_HINT)
         time.sleep(0.2)
+
+
+def run(settings: Settings, name: str, batch: Batch, report: Callable[[str], None]) -> None:
+    """Run the job ``name`` over history, beside its streaming self, and wait until it is done.
+
+    Raises UserError as `runner.run_batch` does.
+    """
+    from flink_jobs import runner
+
+    began = time.monotonic()
+    given = " ".join(f"{word} {at:%Y-%m-%dT%H:%M}" for word, at in (("from", batch.since), ("to", batch.until)) if at)
+    what = "the lake" if batch.source == "lake" else "the topics"
+    report(f"{name}: over {what} {given or 'whole'}; how far it is, {Rest(settings).address} shows")
+    runner.run_batch(settings, name, {**client_options(settings), "execution.attached": "true"}, batch)
+    report(f"{name}: done in {time.monotonic() - began:.0f} s")
 
 
 def restore(settings: Settings, report: Callable[[str], None] = log.info) -> None:

@@ -26,7 +26,8 @@ _SHOWN = 100  # characters of a step's description
 # Options that say where things are and as whom they are reached: of a table, a plan holds only the name, so they may
 # change without it. Others may be in it, as what a silent partition is.
 _PLACES = re.compile(
-    r"'(?:properties\.[^']*|url|username|password|topic|table-name|sink\.transactional-id-prefix)' = '(?:[^']|'')*'"
+    r"'(?:properties\.[^']*|url|uri|jdbc\.[^']*|username|password|warehouse|topic|table-name"
+    r"|sink\.transactional-id-prefix)' = '(?:[^']|'')*'"
 )
 _KEPT_PLANS = 30
 
@@ -122,8 +123,10 @@ def _kind(node: dict[str, Any]) -> str:
 
 
 def _table(node: dict[str, Any]) -> str:
+    """Return the table that a source or sink stands for, with catalog and database where these are not Flink's own."""
     end = node.get("scanTableSource") or node.get("dynamicTableSink")
-    return str(end["table"]["identifier"]).rpartition(".")[2].strip("`") if end else ""
+    identifier = str(end["table"]["identifier"]).replace("`", "") if end else ""
+    return identifier.removeprefix("default_catalog.default_database.")
 
 
 def _made(settings: Settings, sql: str) -> Path:

@@ -22,6 +22,7 @@ INPUTS = {
     "alerts": ("trades", "tickers", "prices", "articles", "market_sentiment"),
     # Not the dead letters too: the end of each of their transactions takes an offset that no reader ever reaches.
     "quality": ("trades", "tickers", "articles", "prices"),
+    "lake": variables.INPUTS,
 }
 # Which jobs read their topics as text too, for what is not JSON.
 READS_TEXT = ("ingest",)
@@ -95,7 +96,11 @@ def settle(
             # Twice, for a job that reads what another has only committed after its own first one.
             for name in [*names, *names]:
                 cluster.checkpoint(settings, name)
+            if "lake" in names:  # Iceberg's files are committed after a checkpoint, but for certain before the next one
+                cluster.checkpoint(settings, "lake")
             break
+        if behind.get("lake") and not any(count for name, count in behind.items() if name != "lake"):
+            cluster.checkpoint(settings, "lake")  # its own come seldom, and it is they that say how far it is
         time.sleep(0.5)
     while time.monotonic() < until:
         if not _uncommitted(settings):

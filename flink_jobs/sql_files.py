@@ -11,7 +11,7 @@ from types import MappingProxyType
 from tidemark.errors import UserError
 from tidemark.paths import FLINK_SQL, ROOT
 
-JOBS = ("ingest", "enrich", "analytics", "alerts", "quality")
+JOBS = ("ingest", "enrich", "analytics", "alerts", "quality", "lake")
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SET = re.compile(r"SET\s+'([^']+)'\s*=\s*'([^']*)'\s*;", re.IGNORECASE)
@@ -35,21 +35,47 @@ class SqlFile:
         return self.path.relative_to(ROOT).as_posix()
 
     @property
-    def is_table(self) -> bool:
-        """Return whether it defines a table, and no view."""
-        return self.path.parent.name == "tables"
+    def is_view(self) -> bool:
+        """Return whether it defines a view, and no table or catalog."""
+        return self.path.is_relative_to(FLINK_SQL / "views")
 
 
-def definitions(values: Mapping[str, str], *, batch: bool = False) -> list[SqlFile]:
-    """Return every CREATE TABLE, then every CREATE VIEW in the order they build on each other; for ``batch`` without
-    those whose banner says that they are for streaming only, and with views/batch in the place of their namesakes.
+def definitions(values: Mapping[str, str], *, batch: bool = False, lake: bool = False) -> list[SqlFile]:
+    """Return the lake's catalog, every CREATE TABLE, then every CREATE VIEW in the order they build on each other.
+
+    For ``batch`` those are left out whose banner says that they are for streaming only, and what is in views/batch
+    takes the place of its namesakes; with ``lake`` the tables over topics are the views of batch over the lake instead.
     """
-    tables = sorted((FLINK_SQL / "tables").glob("*.sql"))
-    views = {path.name: path for path in (FLINK_SQL / "views").glob("*.sql")}
+    tables, views = _files("tables"), _files("views")
+    history = _files("batch") if lake else {}
     if batch:
-        views |= {path.name: path for path in (FLINK_SQL / "views" / "batch").glob("*.sql")}
-    files = [_read(path, values) for path in (*tables, *(views[name] for name in sorted(views)))]
-    return [file for file in files if not (batch and _STREAMING_ONLY.search(file.banner))]
+        views |= _files("views/batch")
+    paths = [
+        *_in_order(_files("catalogs")),
+        *_in_order({name: path for name, path in tables.items() if name not in history}),
+        # Those without a word of heartbeats first, because the heartbeats are defined by them.
+        *sorted(history.values(), key=lambda path: ("heartbeats" in path.name, path.name)),
+        *_in_order(views),
+    ]
+    files = [_read(path, values) for path in paths]
+    return [file for file in files if not (batch and _streaming_only(file))]
+
+
+def lake_tables() -> list[SqlFile]:
+    """Return the definitions of the lake's tables: of the form CREATE TABLE lake.NAMESPACE.TABLE."""
+    return [_read(path, {}) for path in _in_order(_files("lake"))]
+
+
+def _files(folder: str) -> dict[str, Path]:
+    return {path.name: path for path in (FLINK_SQL / folder).glob("*.sql")}
+
+
+def _in_order(files: Mapping[str, Path]) -> list[Path]:
+    return [files[name] for name in sorted(files)]
+
+
+def _streaming_only(file: SqlFile) -> bool:
+    return _STREAMING_ONLY.search(file.banner) is not None
 
 
 def needed(files: list[SqlFile], available: list[SqlFile]) -> list[SqlFile]:
@@ -58,23 +84,25 @@ def needed(files: list[SqlFile], available: list[SqlFile]) -> list[SqlFile]:
     A file's name is the name of what it defines. Defining a view makes Flink check all it builds on, which for what
     a job does not use is time for nothing.
     """
-    names = {_defined(file): file for file in available}
+    names = {defined(file): file for file in available}
     found: set[str] = set()
     open_files = list(files)
     while open_files:
         used = {name for name in _WORD.findall(open_files.pop().text) if name in names}
         open_files += [names[name] for name in used - found]
         found |= used
-    return [file for file in available if _defined(file) in found]
+    return [file for file in available if defined(file) in found]
 
 
-def _defined(file: SqlFile) -> str:
+def defined(file: SqlFile) -> str:
+    """Return the name of the table, view or catalog that a definition is of."""
     return _NUMBER.sub("", file.path.stem)
 
 
-def inserts(job: str, values: Mapping[str, str]) -> list[SqlFile]:
-    """Return the INSERT statements of ``job``, one per file."""
-    return [_read(path, values) for path in sorted(_folder(job).glob("*.sql")) if path.name != "options.sql"]
+def inserts(job: str, values: Mapping[str, str], *, batch: bool = False) -> list[SqlFile]:
+    """Return the INSERT statements of ``job``, one per file; for ``batch`` without those for streaming only."""
+    files = [_read(path, values) for path in sorted(_folder(job).glob("*.sql")) if path.name != "options.sql"]
+    return [file for file in files if not (batch and _streaming_only(file))]
 
 
 def job_options(job: str, values: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal
 
 from connectors import options
 from producers import contract
@@ -14,6 +15,24 @@ from tidemark.settings import Settings
 # The topics whose every message ends in a table or among the dead letters, by their names in settings.topics.
 INPUTS = ("trades", "tickers", "articles", "prices", "market_sentiment", "macro")
 _LATEST_TIME = 4_102_444_800_000  # 2100-01-01: an ingest time beyond it is no epoch in milliseconds
+# Longer than between two watermarks (pipeline.auto-watermark-interval), and else short: a heartbeat moves time on where
+# nothing else does, and must not hold the trades back until the next one comes.
+_HEARTBEATS_IDLE = timedelta(milliseconds=200)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_FIRST = _EPOCH
+_LAST = datetime.fromtimestamp(_LATEST_TIME / 1000, timezone.utc)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A run over history: from where it reads, and the range of event time [since, until) that it writes.
+
+    None is for an end that is open.
+    """
+
+    source: Literal["lake", "kafka"] = "lake"
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 def consumer_group(job: str, *, text: bool = False) -> str:
@@ -22,19 +41,26 @@ def consumer_group(job: str, *, text: bool = False) -> str:
 
 
 def variables(
-    settings: Settings, job: str, *, bounded: bool = False, role: endpoints.Role = "writer"
+    settings: Settings,
+    job: str,
+    *,
+    bounded: bool = False,
+    role: endpoints.Role = "writer",
+    batch: Batch | None = None,
 ) -> dict[str, str]:
     """Return every variable as the SQL text it stands for.
 
     ``job`` names the consumer group and the Kafka transactions, and chooses watermark delays that differ by job;
-    ``bounded`` makes sources end at what the topics hold now.
+    ``bounded`` makes sources end at what the topics hold now, as does ``batch``, the run over history that this is.
     """
+    bounded = bounded or batch is not None
     group = consumer_group(job)
     watermarks, windows, alerts = settings.watermarks, settings.windows, settings.alerts
     macro, impact = settings.macro, settings.impact
-    waits_for_news = job == "enrich"
+    waits_for_news = job in ("enrich", "lake")
     # The join waits for news as long as its own delays say, whatever the source.
-    trades = watermarks.enrich_trades if waits_for_news else watermarks.trades
+    trades = {"enrich": watermarks.enrich_trades, "alerts": watermarks.alerts}.get(job, watermarks.trades)
+    tickers = watermarks.alerts if job == "alerts" else watermarks.tickers
     articles = watermarks.enrich_articles if waits_for_news else watermarks.articles
     by_source = {name: max(delay, trades) if waits_for_news else delay for name, delay in watermarks.by_source.items()}
     topics = settings.topics
@@ -42,9 +68,11 @@ def variables(
         # where things are
         "KAFKA_JSON_SOURCE": _options(options.kafka_json_source(settings, group, bounded, watermarks.idle)),
         "KAFKA_NEWS_SOURCE": _options(options.kafka_json_source(settings, group, bounded, watermarks.articles_idle)),
+        "KAFKA_HEARTBEATS": _options(options.kafka_json_source(settings, group, bounded, _HEARTBEATS_IDLE)),
         "KAFKA_TEXT_SOURCE": _options(options.kafka_text_source(settings, consumer_group(job, text=True), bounded)),
         "KAFKA_JSON_TABLE": _options(options.kafka_json_table(settings, group, bounded)),
         "POSTGRES": _options(options.postgres(settings, endpoints.postgres(settings, role), group)),
+        "LAKE": _options(_lake(settings, job, role, batch)),
         "TOPIC_TRADES": _text(topics.trades),
         "TOPIC_TICKERS": _text(topics.tickers),
         "TOPIC_ARTICLES": _text(topics.articles),
@@ -60,15 +88,17 @@ def variables(
         "TRANSACTIONS_DEAD_LETTERS": _text(f"{group}-{topics.dead_letters}"),
         "KAFKA_RETENTION_MS": _text(f"{round(settings.kafka.retention / timedelta(milliseconds=1))} ms"),
         "ALERTS_CHECKPOINT_INTERVAL": _text(format_duration(settings.flink.alerts_checkpoint_interval)),
+        "LAKE_CHECKPOINT_INTERVAL": _text(format_duration(settings.lake.checkpoint_interval)),
         # event time
         "TRADES_WATERMARK": _delay(trades, by_source),
-        "TICKERS_WATERMARK": _delay(watermarks.tickers, by_source),
+        "TICKERS_WATERMARK": _delay(tickers, by_source),
         "ARTICLES_WATERMARK": _delay(articles, by_source),
         "PRICES_WATERMARK": _delay(watermarks.prices, by_source),
         "MAX_FUTURE": _interval(settings.limits.max_future),
         "EARLIEST_EVENT_TIME": str(contract.bound("trades", "event_time", "minimum")),
         "MACRO_EVENT_TIME_MINIMUM": str(contract.bound("macro", "event_time", "minimum")),
         "LATEST_TIME": str(_LATEST_TIME),
+        **_range(settings, batch),
         # economic series
         "MACRO_KNOWN_AFTER_MS": _macro_known_after(macro.known_after),
         "MACRO_INDICATORS": ", ".join(map(_text, sorted(macro.known_after))),
@@ -108,7 +138,7 @@ def variables(
         "SCORE_LONG_SIZE": _interval(windows.score_long),
         "SCORE_LONG_NAME": _text(format_duration(windows.score_long)),
         "SCORE_LONG_SLIDE": _interval(windows.score_long_slide),
-        "NEWS_JOIN": _interval(windows.news_join),
+        "NEWS_JOIN": _interval(windows.news_join_batch if batch else windows.news_join),
         "PRICE_CHANGE_PCT": _number(alerts.price_change_pct),
         "DAILY_MOVE_PCT": _number(alerts.daily_move_pct),
         "DAILY_MOVE_HOLD": _interval(alerts.daily_move_hold),
@@ -151,6 +181,54 @@ def variables(
         **_bounds("macro", "value"),
         **{f"{topic}_plain_form".upper(): _text(plain_form(topic)) for topic in INPUTS if topic != "articles"},
     }
+
+
+def _lake(settings: Settings, job: str, role: endpoints.Role, batch: Batch | None) -> dict[str, str]:
+    """Return the catalog's options for what reads or writes the lake; others get by without its password."""
+    reads = role == "reader" or (batch is not None and batch.source == "lake")
+    if not settings.lake.enabled or not (reads or job == "lake"):
+        return {"type": "generic_in_memory"}
+    return options.lake(settings, endpoints.postgres(settings, "lake" if job == "lake" else "reader"))
+
+
+def _range(settings: Settings, batch: Batch | None) -> dict[str, str]:
+    """Return what is read, which is more than what is written: windows and joins reach over the ends of a range."""
+    since, until = (batch.since, batch.until) if batch else (None, None)
+    margin = _margin(settings)
+    read = _moment(since - margin if since else _FIRST), _moment(until + margin if until else _LAST)
+    return {
+        "READ_FROM": read[0],
+        "READ_TO": read[1],
+        "READ_RANGE": f"rowtime >= {read[0]} AND rowtime < {read[1]}" if since or until else "TRUE",
+        "WRITE_FROM": _timestamp(since or _FIRST),
+        "WRITE_TO": _timestamp(until or _LAST),
+    }
+
+
+def _margin(settings: Settings) -> timedelta:
+    """Return what is read before and after a range: no less than the longest windows and joins reach over its ends."""
+    windows, impact = settings.windows, settings.impact
+    # A prediction's interval is made of the errors of windows before it, and each of them of slopes before that.
+    learnt = windows.prediction + 2 * windows.prediction_memory * windows.prediction_slide
+    learnt += 4 * windows.prediction_horizon
+    return max(
+        windows.batch_margin,
+        windows.news_join_batch,
+        timedelta(days=1),  # volume_daily
+        windows.candle_large,
+        windows.ranking,
+        windows.stats + windows.candle,
+        max(windows.score, windows.score_long) + learnt,
+        impact.estimation + 2 * max(impact.horizons),
+    )
+
+
+def _moment(time: datetime) -> str:
+    return f"TO_TIMESTAMP_LTZ({(time - _EPOCH) // timedelta(milliseconds=1)}, 3)"
+
+
+def _timestamp(time: datetime) -> str:
+    return f"TIMESTAMP '{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S.%f}'"
 
 
 def plain_form(topic: str) -> str:

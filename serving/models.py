@@ -258,6 +258,7 @@ class Alert(BaseModel):
     severity: str = Field(examples=["warning"])
     detail: Untrusted
     detected_at: datetime
+    ended_at: datetime | None
 
 
 class Impact(BaseModel):

@@ -15,7 +15,7 @@ from tidemark.errors import UserError
 from tidemark.settings import Settings
 
 _KEYS: dict[str, Any] = {source: {"api_key"} for source in ("coingecko", "coinmarketcap", "newsapi", "fred")}
-_PASSWORDS = {"migrator_password", "writer_password"}
+_PASSWORDS = {"migrator_password", "writer_password", "lake_password"}
 # Secrets that are none of its business.
 _OTHERS: dict[str, dict[str, Any]] = {
     "api": {**_KEYS, "notify": True, "postgres": _PASSWORDS},

@@ -191,7 +191,7 @@ def migrate() -> None:
 def psql(
     context: typer.Context,
     *,
-    role: Annotated[str, typer.Option(help="reader, writer, api or migrator.")] = "reader",
+    role: Annotated[str, typer.Option(help="reader, writer, api, lake or migrator.")] = "reader",
 ) -> None:
     """Open PostgreSQL's own client on the tables; every option of psql works (`-c "SELECT …"`)."""
     from typing import get_args
@@ -223,10 +223,13 @@ def psql(
 def maintain(
     *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False
 ) -> None:
-    """Make and drop partitions, make old ones compact, compute rollups (the local stack does so daily)."""
+    """Make and drop partitions, make old ones compact, compute rollups; put the lake's small files together and give up
+    its older states (the local stack does so daily).
+    """
     from stack import maintain as maintenance
 
     maintenance.maintain(settings(), _say, dry_run=dry_run)
+    maintenance.maintain_lake(settings(), _say, dry_run=dry_run)
 
 
 @app.command(context_settings=_PASS_ON, add_help_option=False, rich_help_panel="Jobs")

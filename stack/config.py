@@ -234,6 +234,8 @@ def _flink(settings: Settings, layout: Layout, ports: Ports) -> str:
         "table.local-time-zone": "UTC",
         # Of 4,096 network buffers: with the default of 512 an exchange, a query in batch could have eight at most.
         "taskmanager.network.sort-shuffle.min-buffers": 64,
+        # Hadoop's classes, which the lake takes, tidy up after the program of `flink run`; that is not an error.
+        "classloader.check-leaked-classloader": False,
         "metrics.fetcher.update-interval": "1 s",  # what the web UI and `tidemark status` show; Flink's default is 10 s
         "metrics.reporters": "prom",
         "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",

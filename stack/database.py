@@ -120,7 +120,7 @@ def make_roles(settings: Settings) -> None:
     try:
         with server.cursor() as cursor:
             for role in get_args(Role):
-                _make_secret(endpoints.password_file(settings, role))  # of a role that is new since the server started
+                _make_secret(endpoints.password_file(settings, role))  # of a role that an older version did not have
                 login = endpoints.postgres(settings, role)
                 cursor.execute(statement("queries/role_exists"), {"role": login.user})
                 change = statement("setup/alter_role" if cursor.fetchone() else "setup/create_role")

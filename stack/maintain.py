@@ -1,4 +1,5 @@
-"""`tidemark maintain`: partitions made ahead and dropped when old, old ones made compact, rollups computed.
+"""`tidemark maintain`: partitions made ahead and dropped when old, old ones made compact, rollups computed; and the
+upkeep of the lake.
 
 Everything here can be done while jobs write and users read: a step waits for a table no longer than `_LOCK_MS`, since
 whoever comes after it waits too, and is tried again; one that finds no room is left to the next run, and said. Two runs
@@ -27,6 +28,7 @@ Report = Callable[[str], None]
 ROLLUPS = {"ticker_ohlc_hourly": "ticker_data", "sentiment_hourly": "sentiment_data"}  # and what they are made of
 
 _LOCK = 7_443_212  # any number, the same for everybody who maintains a Tidemark database
+_LAKE_LOCK = 7_443_213  # another, since rollups need not wait for the lake
 _LOCK_MS = 2_000
 _TRIES = 5
 _PAUSE = 1.0  # seconds, in which those go on who waited behind us
@@ -85,7 +87,7 @@ def maintain(
 
     What is old is judged by ``now``, the clock. Raises UserError where PostgreSQL does not answer or refuses.
     """
-    with _run("maintain", settings, report, dry_run, now) as run:
+    with _run("maintain", _LOCK, settings, report, dry=dry_run, now=now) as run:
         policies = run.ask("policies", now=run.now, retention=settings.storage.retention)
         chunks = [table for table, _, kept, _, _ in policies if kept == "chunks"]
         if chunks:
@@ -103,13 +105,38 @@ def maintain(
 
 def refresh_rollups(settings: Settings) -> None:
     """Compute the hours of the rollups that were written to since last time. Raises UserError as `maintain` does."""
-    with _run("rollups", settings, lambda text: None, False, None) as run:
+    with _run("rollups", _LOCK, settings, lambda text: None) as run:
         _rollups(run)
 
 
+def maintain_lake(settings: Settings, report: Report = lambda text: None, *, dry_run: bool = False) -> None:
+    """Do the upkeep of the Iceberg tables (`iceberg.maintain`), in so far as there are any; it takes a Flink cluster.
+
+    Raises UserError where PostgreSQL, Flink or the place of the files does not do its part.
+    """
+    if not settings.lake.enabled:
+        report("The lake is turned off (lake.enabled): no upkeep of it")
+        return
+    with _run("lake", _LAKE_LOCK, settings, report, dry=dry_run) as run:
+        if not run.number("lake_tables"):
+            report("The lake is empty: no upkeep of it. The job lake fills it")
+            return
+        # Loaded late, because they take Java along.
+        from flink_jobs import cluster, iceberg
+
+        if not dry_run:
+            cluster.Rest(settings).get("/overview")  # says it better than Flink's client where nothing answers
+        for done in iceberg.maintain(settings, cluster.client_options(settings), run.say, dry_run=dry_run):
+            run.did("files fewer", done.before - done.after)
+            run.did("older states given up", done.states)
+            run.did("orphans deleted", done.orphans)
+
+
 @contextmanager
-def _run(task: str, settings: Settings, report: Report, dry: bool, now: datetime | None) -> Iterator[Run]:
-    """Hold the lock of maintenance and note how the run ended."""
+def _run(
+    task: str, lock: int, settings: Settings, report: Report, *, dry: bool = False, now: datetime | None = None
+) -> Iterator[Run]:
+    """Hold the lock of a task and note how the run ended."""
     try:
         server = database.connect(settings, "migrator")
     except psycopg2.OperationalError:
@@ -118,16 +145,16 @@ def _run(task: str, settings: Settings, report: Report, dry: bool, now: datetime
     try:
         server.autocommit = True
         run = Run(settings, server, now or datetime.now(timezone.utc), dry, report)
-        if not run.ask("lock", lock=_LOCK)[0][0]:
+        if not run.ask("lock", lock=lock)[0][0]:
             report("Another maintenance is at work; waiting for it")
-            run.ask("lock_waiting", lock=_LOCK)
+            run.ask("lock_waiting", lock=lock)
         run.ask("lock_timeout", milliseconds=str(_LOCK_MS))
         result, failed = "", True
         try:
             yield run
             result, failed = _summary(run), bool(run.busy)
-        except psycopg2.Error as error:
-            result = str(error).strip().splitlines()[0]
+        except (psycopg2.Error, UserError) as error:
+            result = str(error).strip().splitlines()[0].rstrip(".")
             raise
         finally:
             if not dry and not server.closed:

@@ -27,7 +27,7 @@ Row = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ENDED = ("FINISHED", "FAILED", "CANCELED")
 # A job ends with a checkpoint, so these make it end soon; and a failure in a test is a failure, not a new try.
-_PACE = {"checkpoint_interval": "300ms", "alerts_checkpoint_interval": "300ms"}
+_PACE = {"checkpoint_interval": "1s", "alerts_checkpoint_interval": "1s"}
 _NO_RESTART = {"restart-strategy.type": "none"}
 
 
@@ -41,6 +41,7 @@ class World:
             "topics": {key: f"{name}.{topic}" for key, topic in Topics().model_dump().items()},
             "postgres": {"database": name},
             "flink": _PACE,
+            "lake": {"enabled": False},  # else each would wait for its start; tests of the lake turn it on
             "storage": {"retention": "36500d"},  # the rows of tests may be of any time
         }
         for group, values in overrides.items():

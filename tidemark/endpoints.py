@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from tidemark.errors import UserError
 from tidemark.settings import Settings
 
-Role = Literal["migrator", "writer", "reader", "api"]
+Role = Literal["migrator", "writer", "reader", "lake", "api"]
 
 
 @dataclass(frozen=True)

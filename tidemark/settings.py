@@ -157,6 +157,7 @@ class Postgres(Group):
     migrator_password: SecretStr | None = None
     writer_password: SecretStr | None = None
     reader_password: SecretStr | None = None
+    lake_password: SecretStr | None = None
     api_password: SecretStr | None = None
     # prefer: TLS where the server has it, unchecked; require: TLS; verify-full: and the certificate is checked.
     sslmode: Literal["prefer", "require", "verify-full"] = "prefer"
@@ -191,7 +192,7 @@ class Flink(Group):
     parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
     slots: Annotated[int, Field(ge=1, le=1024)] = 10  # each has 24 MiB of taskmanager_memory for itself
     checkpoint_interval: PositiveDuration = timedelta(seconds=5)
-    alerts_checkpoint_interval: PositiveDuration = timedelta(seconds=2)  # alerts are visible once committed
+    alerts_checkpoint_interval: PositiveDuration = timedelta(milliseconds=500)  # alerts are visible once committed
     jobmanager_memory: Memory = "900m"
     taskmanager_memory: Memory = "1600m"
 
@@ -201,6 +202,7 @@ class Watermarks(Group):
 
     trades: PositiveDuration = timedelta(seconds=10)
     tickers: PositiveDuration = timedelta(seconds=10)
+    alerts: PositiveDuration = timedelta(seconds=1)  # trades and tickers in the job alerts, which must not come late
     articles: PositiveDuration = timedelta(minutes=2)
     prices: PositiveDuration = timedelta(minutes=2)  # an aggregator updates its coins one by one
     enrich_trades: PositiveDuration = timedelta(minutes=5)  # the join waits for news that is polled every 5 min
@@ -234,6 +236,9 @@ class Windows(Group):
     score_long: PositiveDuration = timedelta(hours=24)  # … and over longer
     score_long_slide: PositiveDuration = timedelta(hours=1)
     news_join: PositiveDuration = timedelta(minutes=5)  # before and after the trade
+    news_join_batch: PositiveDuration = timedelta(hours=24)  # … where a job runs in batch
+    # What a batch run reads at least before and after its range, so that what reaches over its ends is computed whole.
+    batch_margin: PositiveDuration = timedelta(hours=24)
     bar: PositiveDuration = timedelta(seconds=1)  # what spikes are measured on
 
     @model_validator(mode="after")
@@ -341,6 +346,19 @@ class Quality(Group):
 
     # Venues whose trade ids are consecutive per pair, so that a missing one shows.
     sequential: Annotated[list[SourceName], Field(min_length=1)] = ["binance", "simulator"]
+
+
+class Lake(Group):
+    """The Iceberg tables: everything that the topics held, for as long as one likes."""
+
+    enabled: bool = True
+    warehouse: str | None = None  # folder or URI of the tables' files; unset: `lake` in data_dir
+    # A commit makes a file per pair, and readers see rows once they are committed.
+    checkpoint_interval: PositiveDuration = timedelta(seconds=60)
+    # What older states of the tables are kept to go back to; each commit writes down all of them (some 800 bytes each).
+    keep_snapshots: PositiveDuration = timedelta(days=1)
+    orphans_after: PositiveDuration = timedelta(days=3)  # a file that no state knows by then is deleted
+    schedule: Schedule = Every(timedelta(days=1))  # of the lake's part of `tidemark maintain`
 
 
 class Limits(Group):
@@ -568,6 +586,7 @@ class Settings(BaseSettings):
     impact: Impact = Impact()
     alerts: Alerts = Alerts()
     limits: Limits = Limits()
+    lake: Lake = Lake()
     quality: Quality = Quality()
     # Sources: each has a module of its name in producers/sources.
     binance: Binance = Binance()

@@ -270,6 +270,7 @@ class Desk:
                 else text.format(pair=f"{symbol}/USDT", symbol=symbol, change=change, sigma=sigma),
                 "event_time": at,
                 "detected_at": at + SECOND,
+                "ended_at": None if number % 5 == 0 else at + MINUTE,
             }
             at -= timedelta(seconds=self.chance.expovariate(1 / (900 if number < 40 else 9000)))
 

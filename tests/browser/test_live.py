@@ -63,6 +63,7 @@ def alert(**other: Any) -> dict[str, Any]:
         "detail": "BTC/USDT moved +2.40 % within 60 s",
         "event_time": now(),
         "detected_at": now(),
+        "ended_at": None,
         **other,
     }
 

@@ -282,6 +282,7 @@ class Market:
                 "detail": self.chance.choice(NASTY),
                 "event_time": at,
                 "detected_at": at + SECOND,
+                "ended_at": at + MINUTE if number % 3 else None,
             }
 
     def _impact(self) -> Iterator[Row]:

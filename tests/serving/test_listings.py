@@ -44,7 +44,7 @@ def rows_of(pages: Any) -> list[Row]:
 
 
 def timed(name: str, value: Any) -> Any:
-    is_time = name in ("timestamp", "window_end", "target_time", "ingest_time", "detected_at")
+    is_time = name in ("timestamp", "window_end", "target_time", "ingest_time", "detected_at", "ended_at")
     return datetime.fromisoformat(value.replace("Z", "+00:00")) if is_time and value else value
 
 

@@ -57,7 +57,7 @@ def alert(number: int, detail: str = "BTC/USDT on binance rose") -> Told:
     at = START + number
     return {"alert_id": f"{number:032x}", "symbol": "BTC", "pair": "BTC/USDT", "alert_type": "spike", "price": 101.0,
             "change_pct": 1.5, "threshold": 1.0, "severity": "warning", "detail": detail, "event_time": at,
-            "detected_at": at}  # fmt: skip
+            "detected_at": at, "ended_at": None}  # fmt: skip
 
 
 def article(number: int, summary: str = "") -> Told:

@@ -38,7 +38,7 @@ def runs(case: Callable[..., World]) -> Callable[[str], Run]:
 
     def run(kind: str) -> Run:
         if kind not in made:
-            made[kind] = Run(case(), inputs.make(kind))
+            made[kind] = Run(case(watermarks={"alerts": "10s"}), inputs.make(kind))
             made[kind].put()
             made[kind].world.run(*JOBS)
         return made[kind]

@@ -101,7 +101,7 @@ Measure = tuple[int, int, float | None, float | None]  # its bar, event time (ms
 def events(series: Iterable[Measure], threshold: float, *, beyond: bool = False, longest: int = 600_000) -> list[Row]:
     """Return the events of a series: a walk over it with what is under way in one variable.
 
-    A size counts from the threshold on, or ``beyond`` it.
+    A size counts from the threshold on, or ``beyond`` it. Of an event that has not ended there is its beginning.
     """
     found = []
     under_way: Row | None = None
@@ -119,6 +119,9 @@ def events(series: Iterable[Measure], threshold: float, *, beyond: bool = False,
         if under_way is None and direction and previous != direction:
             under_way = {"at": at, "event_time": event_time, "direction": direction, "sizes": [size], "prices": [price]}
         previous = direction
+    if under_way:
+        beginning = {name: under_way[name][:1] for name in ("sizes", "prices")}
+        found.append({**under_way, **beginning, "ended_at": None})
     for event in found:
         event["peak"] = max(event.pop("sizes"), key=abs)
         prices = event.pop("prices")
@@ -139,9 +142,22 @@ def alerts(sound: Mapping[str, list[Row]]) -> list[Row]:
     ]
 
 
-def check_alerts(found: list[Row], wanted: list[Row]) -> None:
-    """Assert that the alerts are those of the oracle, each once."""
-    by_id = keyed(found, "alert_id")
+def newest(messages: Iterable[Row]) -> list[Row]:
+    """Return what the messages of the alerts topic say of each alert in the end; fails where one was sent twice."""
+    sent = keyed([{**one, "over": one["ended_at"] is not None} for one in messages], "alert_id", "over")
+    return [{"alert_id": key, **row} for (key, over), row in sent.items() if over or (key, True) not in sent]
+
+
+def check_alerts(messages: list[Row], wanted: list[Row]) -> None:
+    """Assert that the alerts are those of the oracle, each sent once as it began, and once as it ended if it has."""
+    begun, ended = ([one for one in messages if (one["ended_at"] is None) == still] for still in (True, False))
+    first = keyed(begun, "alert_id")
+    for key, row in keyed(ended, "alert_id").items():
+        for name in ("alert_type", "symbol", "pair", "threshold", "event_time"):
+            assert first[key][name] == row[name]
+        sizes = [one["change_pct"] or 0 for one in (first[key], row)]
+        assert abs(sizes[0]) <= abs(sizes[1])
+    by_id = keyed(newest(messages), "alert_id")
     names = {alert["alert_id"]: (alert["alert_type"], alert["symbol"], alert["event_time"]) for alert in wanted}
     assert {key: (row["alert_type"], row["symbol"], row["event_time"]) for (key,), row in by_id.items()} == names
     for alert in wanted:
@@ -319,7 +335,7 @@ def index_shifts(moods: Iterable[Row], points: int = 20) -> list[Row]:
     for (source, at), value in days.items():
         before = days.get((source, at - 86_400_000))
         if before is not None and abs(value - before) >= points:
-            event = {"event_time": at, "price": None, "peak": value - before}
+            event = {"event_time": at, "ended_at": None, "price": None, "peak": value - before}
             alerts.append(_alert("sentiment_shift", source, "", None, "", event, None, points))
     return alerts
 
@@ -530,4 +546,5 @@ def _alert(
         "threshold": threshold,
         "severity": "critical" if abs(event["peak"]) >= critical else "warning",
         "event_time": event["event_time"],
+        "ended_at": event["ended_at"],
     }

@@ -29,8 +29,8 @@ def iso(at: int) -> str:
 
 
 def found(world: World) -> list[tuple[str, float, float]]:
-    """Return symbol, minute and threshold of the spikes."""
-    spikes = [alert for alert in world.topic("alerts") if alert["alert_type"] == "spike"]
+    """Return symbol, minute and threshold of the spikes that are over."""
+    spikes = [alert for alert in world.topic("alerts") if alert["alert_type"] == "spike" and alert["ended_at"]]
     return sorted((one["symbol"], (one["event_time"] - START - 1_000) / MINUTE, one["threshold"]) for one in spikes)
 
 

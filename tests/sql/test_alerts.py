@@ -27,21 +27,21 @@ def test_alerts_are_those_of_the_oracle(run: Run) -> None:
 
 def test_topic_and_table_hold_the_same_alerts(run: Run) -> None:
     stored = oracle.keyed(run.world.rows("alert_data"), "alert_id")
-    sent = oracle.keyed(run.world.topic("alerts"), "alert_id")
+    sent = oracle.keyed(oracle.newest(run.world.topic("alerts")), "alert_id")
     assert len(sent) > 10
     assert stored.keys() == sent.keys()
     for key, alert in sent.items():
         contract.check("alerts", {"alert_id": key[0], **alert})
         row = stored[key]
         assert (row["last_price"], row["change_percent"]) == (alert["price"], alert["change_pct"])
-        for name in ("alert_type", "symbol", "pair", "threshold", "severity", "detail", "event_time"):
+        for name in ("alert_type", "symbol", "pair", "threshold", "severity", "detail", "event_time", "ended_at"):
             assert row[name] == alert[name]
 
 
 def test_spikes_are_the_jumps_that_the_simulator_made(run: Run) -> None:
     found = [
         alert
-        for alert in run.world.topic("alerts")
+        for alert in oracle.newest(run.world.topic("alerts"))
         if alert["alert_type"] == "spike" and alert["detail"].split(" ")[2] == "simulator"
     ]
     jumps = [jump for jump in run.input.jumps if abs(jump.pct) >= 1]
@@ -58,7 +58,7 @@ def test_spikes_are_the_jumps_that_the_simulator_made(run: Run) -> None:
 def test_the_order_of_arrival_changes_no_alert(runs: Callable[[str], Run]) -> None:
     def alerts(kind: str) -> list[Row]:
         rows = [{**alert, "detected_at": None} for alert in runs(kind).world.topic("alerts")]
-        return sorted(rows, key=lambda row: row["alert_id"])
+        return sorted(rows, key=lambda row: (row["alert_id"], row["ended_at"] or 0))
 
     assert alerts("tidy") == alerts("shuffled")
 
@@ -66,7 +66,7 @@ def test_the_order_of_arrival_changes_no_alert(runs: Callable[[str], Run]) -> No
 def test_the_edges_of_moves(runs: Callable[[str], Run]) -> None:
     found = {
         (alert["pair"], alert["event_time"]): alert
-        for alert in runs("tidy").world.topic("alerts")
+        for alert in oracle.newest(runs("tidy").world.topic("alerts"))
         if alert["alert_type"] == "spike"
     }
 
@@ -77,5 +77,6 @@ def test_the_edges_of_moves(runs: Callable[[str], Run]) -> None:
 
     assert of("MOVE/USDT", MIDDLE) == [(1_000, 1.6), (3_000, -3.54)]
     assert of("LONG/USDT", START) == [(50_000, 1.21)]  # cut after 10 minutes, and not begun again
-    assert of("OPEN/USDT", MIDDLE) == []  # nothing came after it
+    assert of("OPEN/USDT", MIDDLE) == [(1_000, 20.0)]  # nothing came after it
+    assert found["OPEN/USDT", MIDDLE + 1_000]["detail"] == "OPEN/USDT on byhand rose 20.00 % so far"
     assert found["MOVE/USDT", MIDDLE + 3_000]["detail"] == "MOVE/USDT on byhand fell 3.54 % at its peak, over 117 s"

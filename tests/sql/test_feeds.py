@@ -13,6 +13,7 @@ from tests.world import Row, World, wait_for
 pytestmark = pytest.mark.stack
 
 MINUTE = 60_000
+HOUR = 60 * MINUTE
 
 
 def now() -> int:
@@ -25,7 +26,7 @@ def beat(topic: str, at: int, source: str = "binance") -> Row:
 
 def test_heartbeats_close_the_windows_of_a_quiet_market(case: Callable[..., World]) -> None:
     world = case(kafka={"partitions": 1}, watermarks={"articles_idle": "3s", "idle": "3s"})
-    start = now() // MINUTE * MINUTE - 30 * MINUTE
+    start = now() // HOUR * HOUR - HOUR  # no longer candle ends with the first one
     world.put("trades", [trade("BTC/USDT", "1", start, 10.0)])
     world.put("articles", [article("one", start, ["BTC"])])
     with world.running("analytics"):
@@ -47,16 +48,20 @@ def test_a_silent_feed_is_stale_once_and_one_with_heartbeats_is_not(case: Callab
     world = case(alerts={"stale_after": "3s"}, kafka={"partitions": 1})
     at = now()
     with world.running("alerts"):
-        world.put("trades", [trade("BTC/USDT", "1", at, 10.0, source="binance")])
+        prices = ((at - 20_000, 10.0), (at - 10_000, 11.0), (at, 11.0))
+        world.put("trades", [trade("BTC/USDT", str(time), time, price, source="binance") for time, price in prices])
         world.put("tickers", [ticker("BTC/USD", at, 10.0, source="kraken")])
 
-        def stale() -> list[Row]:
+        def told(kind: str) -> list[Row]:
+            # The heartbeats of trades lie on the same topic, and never come: nothing may wait for them.
             world.put("heartbeats", [beat("tickers", now(), "kraken")])
-            return [alert for alert in world.topic("alerts") if alert["alert_type"] == "stale_feed"]
+            return [alert for alert in world.topic("alerts") if alert["alert_type"] == kind]
 
-        (alert,) = wait_for(stale, "the alert", 90, every=0.5)
+        (alert,) = wait_for(lambda: told("stale_feed"), "the alert", 90, every=0.5)
+        (spike,) = wait_for(lambda: told("spike"), "the spike", 10, every=0.5)
         wait_for(lambda: world.rows("alert_data"), "its row", 30)
     assert (alert["detail"], alert["symbol"], alert["pair"]) == ("binance trades: nothing for 3 s", "", None)
     assert (alert["event_time"], alert["threshold"], alert["severity"]) == (at, 3.0, "warning")
+    assert (spike["event_time"], spike["ended_at"]) == ((at - 10_000) // 1000 * 1000, None)
     (row,) = [row for row in world.rows("alert_data") if row["alert_type"] == "stale_feed"]
     assert row["alert_id"] == alert["alert_id"]

@@ -61,7 +61,7 @@ def test_settings_change_windows_and_thresholds(case: Callable[..., World]) -> N
     )
     assert {
         row["alert_id"]: row["change_pct"]
-        for row in world.topic("alerts")
+        for row in oracle.newest(world.topic("alerts"))
         if row["alert_type"] == "price_change" or (row["alert_type"] == "spike" and " within " not in row["detail"])
     } == {alert["alert_id"]: alert["change_pct"] for alert in alerts}
 

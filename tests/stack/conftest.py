@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from flink_jobs import cluster, progress
-from flink_jobs.sql_files import JOBS
 from tests.world import World
 
 TIDEMARK = Path(sys.executable).with_name("tidemark")
@@ -26,6 +25,8 @@ def environment(world: World, **settings: Any) -> dict[str, str]:
     given = {
         "DATA_DIR": str(found.data_dir),
         "POSTGRES__DATABASE": found.postgres.database,
+        "LAKE__ENABLED": str(found.lake.enabled),
+        **({"LAKE__WAREHOUSE": found.lake.warehouse} if found.lake.warehouse else {}),
         **{f"TOPICS__{key.upper()}": name for key, name in found.topics.model_dump().items()},
         **settings,
     }
@@ -42,10 +43,11 @@ def run(world: World, *words: str, **settings: Any) -> subprocess.CompletedProce
 
 @contextmanager
 def all_jobs(world: World) -> Iterator[Callable[[], None]]:
-    """Run the four jobs in ``world`` as users do; gives a function that waits until they have worked everything off."""
-    cluster.submit(world.settings, JOBS, lambda text: None)
+    """Run the jobs in ``world`` as users do; gives a function that waits until they have worked everything off."""
+    jobs = cluster.default_jobs(world.settings)
+    cluster.submit(world.settings, jobs, lambda text: None)
     try:
-        yield lambda: progress.settle(world.settings, JOBS, lambda behind: None)
+        yield lambda: progress.settle(world.settings, jobs, lambda behind: None)
     finally:
         cluster.forget(world.settings)
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from flink_jobs import cluster
-from flink_jobs.sql_files import JOBS
 from producers import contract
 from tests.stack.conftest import all_jobs
 from tests.world import World
@@ -76,7 +75,7 @@ def test_a_thousand_bad_messages_among_a_hundred_thousand_good_ones(world: World
         world.put("trades", messages, partition=lambda value: len(value) % 3)
         settle()
         states = {job["name"]: job["state"] for job in cluster.jobs(world.settings)}
-        assert {name: states[name] for name in JOBS} == dict.fromkeys(JOBS, "RUNNING")
+        assert states == dict.fromkeys(cluster.default_jobs(world.settings), "RUNNING")
 
     assert len(world.rows("trade_data")) == _GOOD
     letters = world.topic("dead_letters")

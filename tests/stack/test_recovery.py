@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from flink_jobs import cluster
 from stack import config, local
 from stack.config import MARK, Layout
+from tests import lake
 from tests.stack.conftest import TIDEMARK, run
 from tests.stack.test_bad_input import _trade
 from tests.world import World, wait_for
@@ -43,13 +45,17 @@ def test_up_twice_is_harmless(world: World) -> None:
     assert _parts(world.settings) == before
 
 
-def test_whatever_is_killed_comes_back_with_its_data_and_the_jobs_go_on(world: World) -> None:
+def test_whatever_is_killed_comes_back_with_its_data_and_the_jobs_go_on(
+    case: Callable[..., World], tmp_path: Path
+) -> None:
+    world = case(lake={"enabled": True, "warehouse": str(tmp_path), "checkpoint_interval": "300ms"})
     settings = world.settings
     try:
-        cluster.submit(settings, ["ingest"], lambda text: None)
+        cluster.submit(settings, ["ingest", "lake"], lambda text: None)
         world.put("trades", [*map(_trade, range(40)), b"rubbish"])
         wait_for(lambda: len(world.rows("trade_data")) == 40, "the first trades", 90)
         cluster.checkpoint(settings, "ingest")
+        cluster.checkpoint(settings, "lake")
         for part in _parts(settings).values():
             os.kill(part["pid"], signal.SIGKILL)
         supervisor = psutil.Process(int((settings.data_dir / "supervisord.pid").read_text()))
@@ -60,6 +66,11 @@ def test_whatever_is_killed_comes_back_with_its_data_and_the_jobs_go_on(world: W
         world.put("trades", map(_trade, range(40, 60)))
         wait_for(lambda: len(world.rows("trade_data")) == 60, "the trades after the kill", 120)
         wait_for(lambda: len(world.topic("dead_letters")) == 1, "the dead letter, once", 60)
+        wait_for(lambda: len(lake.rows(world, "raw.trades")) >= 60, "the trades in the lake", 60, every=0.5)
+        cluster.checkpoint(settings, "lake")
+        cluster.checkpoint(settings, "lake")  # by now the one before is committed
+        places = lake.rows(world, "raw.trades", "kafka_partition, kafka_offset")
+        assert len(places) == len(set(places)) == 60
     finally:
         cluster.forget(settings)
 

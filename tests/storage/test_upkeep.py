@@ -11,12 +11,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from stack import local, upkeep
+import pytest
+
+from stack import local, maintain, upkeep
 from stack.config import Layout
 from tests.storage.conftest import Database
 from tests.world import wait_for
+from tidemark.errors import UserError
 from tidemark.paths import ROOT
-from tidemark.settings import load
+from tidemark.settings import Lake, load
 
 Tables = Callable[..., Database]
 
@@ -53,7 +56,24 @@ def test_a_run_that_was_missed_or_failed_is_made_good(tables: Tables) -> None:
     for ago, failed, waits in (("10 min", False, True), ("2 h", False, False), ("10 min", True, False)):
         made.run("DELETE FROM storage.last_runs")
         made.run(note, ago, failed)
-        assert (upkeep._first(made.settings) > datetime.now(timezone.utc)) is waits
+        first = upkeep._first(made.settings, "maintain", made.settings.storage.schedule)
+        assert (first > datetime.now(timezone.utc)) is waits
+
+
+def test_an_empty_lake_is_seen_to_without_flink_and_one_that_is_off_is_left_alone(tables: Tables) -> None:
+    made = tables()
+    said: list[str] = []
+    maintain.maintain_lake(made.settings, said.append)
+    assert (runs(made)["lake"]["failed"], runs(made)["lake"]["result"]) == (False, "nothing to do")
+    made.run("DELETE FROM storage.last_runs")
+    off = made.settings.model_copy(update={"lake": Lake(enabled=False)})
+    maintain.maintain_lake(off, said.append)
+    assert [line.partition(":")[0] for line in said] == ["The lake is empty", "The lake is turned off (lake.enabled)"]
+    note = "INSERT INTO lake.iceberg_tables VALUES ('lake', 'raw', 'trades')"
+    made.run(note, role="lake")
+    with pytest.raises(UserError, match="No Flink cluster answers"):
+        maintain.maintain_lake(made.settings, said.append)
+    assert runs(made)["lake"]["failed"]
 
 
 def test_health_tells_of_a_run_that_failed(tables: Tables) -> None:
@@ -69,12 +89,21 @@ def test_health_tells_of_a_run_that_failed(tables: Tables) -> None:
 def test_its_settings_are_whole_and_readable_for_their_owner_only(tmp_path: Path) -> None:
     given = load(
         data_dir=tmp_path,
-        postgres={"host": "db.example", "migrator_password": "m", "writer_password": "w", "sslmode": "require"},
+        postgres={
+            "host": "db.example",
+            "sslmode": "require",
+            "migrator_password": "m",
+            "lake_password": "l",
+            "writer_password": "w",
+        },
         storage={"retention": "10d", "schedule": "0 3 * * *"},
+        lake={"warehouse": "s3://bucket/lake"},
+        flink={"rest": "flink.example:8081"},
     )
     upkeep.write(given)
     path = Layout(given.data_dir).maintenance
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     found = load(**json.loads(path.read_text()))
     assert (found.data_dir, found.storage) == (given.data_dir, given.storage)
+    assert (found.lake, found.flink) == (given.lake, given.flink)
     assert found.postgres == given.postgres.model_copy(update={"writer_password": None})

@@ -49,3 +49,11 @@ def test_what_is_unaccounted_for_and_what_does_not_run_is_said() -> None:
         "trades: 1 of 10 messages are unaccounted for",
         "the job tidemark-quality is RESTARTING",
     ]
+
+
+def test_what_the_lake_has_is_held_against_what_was_acceptable() -> None:
+    accounts = [Conservation("trades", 10, 7, 1, 2, 0), Conservation("macro", 3, 2, 1, 0, 0)]
+    assert problems(accounts, None, None, [], {"raw.trades": 9, "raw.macro": 2}) == []
+    assert problems(accounts, None, None, [], {"raw.trades": 9}) == [
+        "macro: the lake has 0 rows of 2 acceptable messages"
+    ]

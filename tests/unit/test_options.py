@@ -73,6 +73,19 @@ def test_postgres_is_written_in_batches_and_the_password_is_in_no_address(tmp_pa
     assert LOGIN.password not in repr(LOGIN)
 
 
+def test_the_lakes_catalog_is_in_a_schema_of_the_same_database_by_the_same_tls(tmp_path: Path) -> None:
+    found = options.lake(settings(tmp_path), LOGIN)
+    address, _, parameters = found["uri"].partition("?")
+    assert address == "jdbc:postgresql://db.example:5433/tide"
+    assert parse_qs(parameters) == {
+        "sslmode": ["prefer"],
+        "currentSchema": ["lake"],
+        "ApplicationName": ["tidemark-lake"],
+    }
+    assert LOGIN.password not in found["uri"]
+    assert found["warehouse"] == (tmp_path / "lake").as_uri()
+
+
 def test_postgres_with_tls_says_the_same_to_both_drivers(tmp_path: Path) -> None:
     ca_file = tmp_path / "a ca&b.pem"
     ca_file.write_text("-----BEGIN CERTIFICATE-----\n")

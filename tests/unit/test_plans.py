@@ -52,6 +52,17 @@ def test_steps_that_do_the_same_have_ids_of_their_own() -> None:
     assert len({node["id"] for node in json.loads(twins)["nodes"]}) == 2
 
 
+def test_tables_of_one_name_in_two_schemas_are_two() -> None:
+    def sink(number: int, schema: str) -> dict[str, Any]:
+        table = {"identifier": f"`lake`.`{schema}`.`trades`"}
+        node = step(number, "sink", f"Sink(table=[[lake, {schema}, trades]])")
+        return {**node, "dynamicTableSink": {"table": table}}
+
+    both = plan(sink(1, "enriched"), sink(2, "raw"))
+    assert ids(plan(sink(1, "raw"))).items() <= ids(both).items()
+    assert plans.lost(both, plan(sink(1, "raw"))) == ["lake.enriched.trades"]
+
+
 @pytest.mark.parametrize(
     ("new", "lost"),
     [

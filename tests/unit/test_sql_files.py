@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs import sql_files
+from flink_jobs import runner, sql_files
 from flink_jobs.variables import variables
 from tidemark.errors import UserError
 from tidemark.paths import FLINK_SQL, POSTGRES_SQL
@@ -54,7 +54,7 @@ def test_every_allowed_variable_is_used(values: dict[str, str]) -> None:
 
 def test_each_file_is_one_statement_with_nothing_left_to_fill_in(values: dict[str, str]) -> None:
     files = sql_files.definitions(values)
-    assert len(files) == len(list(FLINK_SQL.glob("tables/*.sql"))) + len(list(FLINK_SQL.glob("views/*.sql")))
+    assert len(files) == sum(len(list(FLINK_SQL.glob(f"{kind}/*.sql"))) for kind in ("catalogs", "tables", "views"))
     for job in sql_files.JOBS:
         inserts = sql_files.inserts(job, values)
         assert inserts
@@ -68,14 +68,87 @@ def test_each_file_is_one_statement_with_nothing_left_to_fill_in(values: dict[st
 def test_tables_come_before_views_and_views_after_what_they_build_on(values: dict[str, str]) -> None:
     defined: set[str] = set()
     for file in sql_files.definitions(values):
-        found = re.search(r"^CREATE (TABLE|TEMPORARY VIEW) (\w+)", file.text, re.MULTILINE)
+        found = re.search(r"^CREATE (CATALOG|TABLE|TEMPORARY VIEW) (\w+)", file.text, re.MULTILINE)
         assert found, file.name
         assert found[2] == re.sub(r"^\d+_", "", file.path.stem)
-        assert found[1] == ("TABLE" if file.path.parent.name == "tables" else "TEMPORARY VIEW")
-        if found[1] != "TABLE":
+        kinds = {"catalogs": "CATALOG", "tables": "TABLE", "views": "TEMPORARY VIEW"}
+        assert found[1] == kinds[file.path.parent.name]
+        if found[1] == "TEMPORARY VIEW":
             used = set(re.findall(r"(?<!MILLISECOND )(?:FROM|JOIN|TABLE\(\w+\(TABLE) ([a-z]\w+)", file.text))
             assert used <= defined, file.name
         defined.add(found[2])
+
+
+def test_over_the_lake_each_topic_is_a_view_of_the_same_name_and_columns(values: dict[str, str]) -> None:
+    topics = {file.path.stem: file for file in sql_files.definitions(values, batch=True)}
+    history = sql_files.definitions(values, batch=True, lake=True)
+    assert {file.path.stem for file in history} == topics.keys()
+    replaced = [file for file in history if file.path.parent == FLINK_SQL / "batch"]
+    names = {"trades", "tickers", "articles", "prices", "market_sentiment", "macro"}
+    assert {file.path.stem for file in replaced} == names | {"trade_heartbeats", "article_heartbeats"}
+    for file in replaced:
+        if file.path.stem in names:
+            statement = topics[file.path.stem].text
+            body = statement[statement.index("(\n") : statement.index("\n    WATERMARK")]
+            columns = re.findall(r"^    (`?\w+`?) ", body, re.MULTILINE)
+            select = file.text[: file.text.index("\nFROM")]
+            given = re.findall(r"^    (?:.* AS |    |)(`?\w+`?),?$|^    \+ .* AS (\w+),$", select, re.MULTILINE)
+            assert [a or b for a, b in given] == columns, file.name
+
+
+def test_what_is_for_streaming_only_is_left_out_of_batch(values: dict[str, str]) -> None:
+    left = {
+        job: {file.path.stem for file in sql_files.inserts(job, values)}
+        - {file.path.stem for file in sql_files.inserts(job, values, batch=True)}
+        for job in sql_files.JOBS
+    }
+    assert left == {
+        "ingest": {"dead_letters"},
+        "enrich": set(),
+        "analytics": set(),
+        "alerts": {"alerts", "alert_data_begun", "alert_data_ended"},
+        "quality": {"data_quality", "feed_gaps", "late_data"},
+        "lake": {file.path.stem for file in sql_files.inserts("lake", values)},
+    }
+
+
+@pytest.mark.parametrize("lake", [False, True], ids=["topics", "lake"])
+def test_what_is_left_is_there_whole_and_asks_for_nothing_that_batch_has_not(
+    values: dict[str, str], lake: bool
+) -> None:
+    definitions = sql_files.definitions(values, batch=True, lake=lake)
+    there = {sql_files.defined(file) for file in definitions}
+    names = {sql_files.defined(file) for file in sql_files.definitions(values)}
+    streams = re.compile(r"CURRENT_WATERMARK|PROCTIME|FOR SYSTEM_TIME|MATCH_RECOGNIZE|\bRANGE BETWEEN\b")
+    for job in sql_files.JOBS:
+        files = sql_files.inserts(job, values, batch=True)
+        for file in (*files, *sql_files.needed(files, definitions)):
+            assert set(re.findall(r"(?:FROM|JOIN|TABLE) ([a-z]\w+)", file.text)) & names <= there, file.name
+            assert not streams.search(file.text), file.name
+
+
+def test_a_range_can_be_given_to_all_that_batch_writes(values: dict[str, str]) -> None:
+    tables = {sql_files.defined(file): file.text for file in sql_files.definitions(values, batch=True)}
+    found = {}
+    for job in ("ingest", "enrich", "analytics"):
+        for file in sql_files.inserts(job, values, batch=True):
+            sink = file.text.split()[2]
+            types = dict(re.findall(r"^    `?(\w+)`? ([A-Z]+)", tables[sink], re.MULTILINE))
+            keys = re.findall(r"PRIMARY KEY \((.+)\) NOT ENFORCED", tables[sink])
+            found[sink] = runner.range_column(sink, types, re.findall(r"\w+", keys[0]))
+    assert found["candles"] == found["sentiment_data"] == "window_start"
+    assert found["prediction_score"] == found["price_stats"] == found["ranking_24h"] == "window_end"
+    assert (found["volume_daily"], found["price_hourly"]) == ("day_start", "hour_start")
+    assert (found["enriched_trades"], found["news_impact"]) == ("trade_time", "news_time")
+    assert found["article_data"] == found["macro_data"] == "event_time"  # whose keys have none
+
+
+def test_every_table_of_the_lake_is_written_with_as_many_columns_as_it_has(values: dict[str, str]) -> None:
+    written = {file.path.stem: file.text for file in sql_files.inserts("lake", values)}
+    described = {file.path.stem: file.text for file in sql_files.lake_tables()}
+    assert len(described) == 7
+    sinks = {text.split("\n", 1)[0].removeprefix("INSERT INTO ") for text in written.values()}
+    assert sinks == {text.split(" ", 3)[2] for text in described.values()}
 
 
 def test_batch_has_what_is_not_for_streaming_only_and_its_own_views(values: dict[str, str]) -> None:
@@ -101,8 +174,10 @@ def test_a_job_gets_the_definitions_it_needs_and_no_others(values: dict[str, str
 def test_options_of_a_job(values: dict[str, str]) -> None:
     assert sql_files.job_options("ingest", values) == {"table.exec.state.ttl": "604800000 ms"}
     assert sql_files.job_options("alerts", values) == {
-        "execution.checkpointing.interval": "2s",
+        "execution.checkpointing.interval": "500ms",
+        "execution.buffer-timeout.interval": "10 ms",
         "table.optimizer.agg-phase-strategy": "ONE_PHASE",
+        "table.optimizer.reuse-sink-enabled": "false",
         "task.cancellation.timeout": "0 ms",
     }
     assert sql_files.job_options("enrich", values) == {}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flink_jobs import variables as module
 from flink_jobs.sql_files import JOBS
-from flink_jobs.variables import INPUTS, plain_form, variables
+from flink_jobs.variables import INPUTS, Batch, plain_form, variables
 from producers import contract
 from producers.market import Market, MarketConfig
 from tidemark.errors import UserError
@@ -22,7 +22,7 @@ from tidemark.settings import Settings, load
 
 
 def settings(tmp_path: Path, **groups: Any) -> Settings:
-    return load(data_dir=tmp_path, **{"postgres": {"writer_password": "secret"}, **groups})
+    return load(data_dir=tmp_path, **{"postgres": {"writer_password": "secret", "lake_password": "hidden"}, **groups})
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,49 @@ def test_a_changed_bound_or_form_changes_the_sql(tmp_path: Path, monkeypatch: py
     assert changed == {"PRICES_CIRCULATING_SUPPLY_MAXIMUM", "MACRO_INDICATOR_FORM", "MACRO_PLAIN_FORM"}
 
 
+def test_only_what_reads_or_writes_the_lake_gets_its_password(tmp_path: Path) -> None:
+    given = settings(tmp_path)
+    assert [job for job in JOBS if "hidden" in str(variables(given, job))] == ["lake"]
+    off = settings(tmp_path, lake={"enabled": False}, postgres={"writer_password": "secret"})
+    assert variables(off, "lake")["LAKE"] == "'type' = 'generic_in_memory'"
+
+
+def test_a_batch_run_reads_more_than_it_writes(tmp_path: Path) -> None:
+    given = settings(tmp_path, windows={"batch_margin": "50h", "news_join_batch": "60h"})
+    day = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    found = variables(given, "enrich", batch=Batch("kafka", day, day + timedelta(hours=1)))
+    assert found["READ_FROM"] == f"TO_TIMESTAMP_LTZ({int(day.timestamp() - 60 * 3600) * 1000}, 3)"
+    assert found["READ_TO"] == f"TO_TIMESTAMP_LTZ({int(day.timestamp() + 61 * 3600) * 1000}, 3)"
+    assert found["READ_RANGE"] == f"rowtime >= {found['READ_FROM']} AND rowtime < {found['READ_TO']}"
+    assert found["WRITE_FROM"] == "TIMESTAMP '2026-01-02 00:00:00.000000'"
+    assert found["NEWS_JOIN"] == "INTERVAL '60' HOUR"
+    assert variables(given, "enrich")["READ_RANGE"] == "TRUE"
+    assert variables(given, "enrich", batch=Batch("kafka"))["READ_RANGE"] == "TRUE"
+
+
+@pytest.mark.parametrize(
+    ("windows", "least"),
+    [
+        ({}, timedelta(days=1, minutes=65)),  # a day's scores, and what the first prediction in it has learnt from
+        ({"score_long": "3d"}, timedelta(days=3, minutes=65)),
+        ({"prediction_memory": 600}, timedelta(days=1, minutes=605)),
+        ({"ranking": "7d"}, timedelta(days=7)),
+    ],
+)
+def test_a_batch_run_reads_no_less_than_its_windows_are_long(
+    tmp_path: Path, windows: dict[str, Any], least: timedelta
+) -> None:
+    given = settings(tmp_path, windows={"batch_margin": "1m", "news_join_batch": "1m", **windows})
+    day = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    found = variables(given, "analytics", batch=Batch("kafka", day, day))
+    assert found["READ_FROM"] == f"TO_TIMESTAMP_LTZ({int((day - least).timestamp()) * 1000}, 3)"
+    assert found["READ_TO"] == f"TO_TIMESTAMP_LTZ({int((day + least).timestamp()) * 1000}, 3)"
+
+
 def test_only_the_join_waits_for_polled_news(tmp_path: Path) -> None:
     given_settings = settings(tmp_path)
     assert variables(given_settings, "enrich")["TRADES_WATERMARK"] == "INTERVAL '5' MINUTE"
-    assert variables(given_settings, "alerts")["TRADES_WATERMARK"] == "INTERVAL '10' SECOND"
+    assert variables(given_settings, "alerts")["TRADES_WATERMARK"] == "INTERVAL '1' SECOND"
 
 
 def test_jobs_share_neither_consumer_group_nor_transactions(tmp_path: Path) -> None:

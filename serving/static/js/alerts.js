@@ -22,7 +22,13 @@ export function ofStream(alert) {
     severity: alert.severity,
     detail: alert.detail,
     timestamp: new Date(alert.event_time).toISOString(),
+    ended_at: alert.ended_at ? new Date(alert.ended_at).toISOString() : null,
   };
+}
+
+/** Put an alert in its place. What lasts is told twice, as it begins and with its peak as it ends: the end stays. */
+export function put(alerts, alert) {
+  if (alert.ended_at || !alerts.get(alert.alert_id)?.ended_at) alerts.set(alert.alert_id, alert);
 }
 
 export class Alerts {
@@ -83,8 +89,9 @@ export class Alerts {
 
   /** Take alerts of the stream; `announced`: they are new, and not what there was before. */
   take(alerts, announced) {
-    const wanted = alerts.map(ofStream).filter((alert) => !this.live.has(alert.alert_id));
-    for (const alert of wanted) this.live.set(alert.alert_id, alert);
+    const told = alerts.map(ofStream);
+    const wanted = told.filter((alert) => !this.live.has(alert.alert_id));
+    for (const alert of told) put(this.live, alert);
     while (this.live.size > 2 * MOST) this.live.delete(this.live.keys().next().value);
     const known = new Set((this.panel.data ?? []).map(({ alert_id: id }) => id));
     const shown = wanted.filter((alert) => this.passes(alert) && !known.has(alert.alert_id));
@@ -94,7 +101,7 @@ export class Alerts {
       this.count();
       byId("announcer").textContent = shown.slice(-3).map((alert) => this.sentence(alert)).join(" ");
     }
-    if (shown.length && this.panel.data) this.panel.show();
+    if (told.some((alert) => this.passes(alert)) && this.panel.data) this.panel.show();
   }
 
   sentence({ severity: how, crypto_symbol: symbol, pair, alert_type: type, change_percent: change }) {
@@ -107,8 +114,9 @@ export class Alerts {
   }
 
   draw(body, stored) {
-    const byAlert = new Map([...this.live.values(), ...stored].filter((alert) => this.passes(alert)).map((alert) => [alert.alert_id, alert]));
-    const rows = [...byAlert.values()].sort((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp)).slice(0, MOST);
+    const byAlert = new Map();
+    for (const alert of [...this.live.values(), ...stored]) put(byAlert, alert);
+    const rows = [...byAlert.values()].filter((alert) => this.passes(alert)).sort((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp)).slice(0, MOST);
     if (!rows.length) {
       const { change, type, severities, coin } = this.filter;
       const filtered = change !== null || type || severities[0] || coin;

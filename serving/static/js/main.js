@@ -1,6 +1,6 @@
 // Puts the desk together: what is chosen, what is asked for, what the stream brings.
 
-import { Alerts, ofStream } from "./alerts.js";
+import { Alerts, ofStream, put } from "./alerts.js";
 import { ask } from "./api.js";
 import { Bars } from "./bars.js";
 import { CandleChart } from "./candles.js";
@@ -255,7 +255,7 @@ async function loadCoinAlerts() {
   try {
     const { data } = await ask("alert/historique/", { crypto_symbol: coin.symbol, periode: "30d", limit: 1000 });
     if (desk.coin !== coin) return;
-    for (const alert of data) coinAlerts.set(alert.alert_id, alert);
+    for (const alert of data) put(coinAlerts, alert);
     marks();
   } catch {
     // The list of alerts says what is wrong; the next round asks again.
@@ -325,7 +325,7 @@ function draw() {
 function take(given, announced) {
   alerts.take(given, announced);
   const mine = given.filter(({ symbol }) => symbol === desk.coin?.symbol).map(ofStream);
-  for (const alert of mine) coinAlerts.set(alert.alert_id, alert);
+  for (const alert of mine) put(coinAlerts, alert);
   if (mine.length) marks();
 }
 

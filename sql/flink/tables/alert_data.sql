@@ -15,6 +15,7 @@ CREATE TABLE alert_data (
     detail STRING,
     event_time TIMESTAMP(3),
     detected_at TIMESTAMP(3),
+    ended_at TIMESTAMP(3),
     PRIMARY KEY (alert_id) NOT ENFORCED
 ) WITH (
     ${POSTGRES},

@@ -1,6 +1,6 @@
 -- Alerts
 -- Question:  What is worth a look, right now?
--- Grain:     one row per alert
+-- Grain:     one row per alert, and of what lasts one more when it is over
 -- Key:       alert_id; the Kafka key is symbol
 -- Watermark: none
 CREATE TABLE alerts (
@@ -14,7 +14,8 @@ CREATE TABLE alerts (
     severity STRING,
     detail STRING,
     event_time BIGINT,
-    detected_at BIGINT
+    detected_at BIGINT,
+    ended_at BIGINT
 ) WITH (
     ${KAFKA_JSON_TABLE},
     'topic' = ${TOPIC_ALERTS},

@@ -2,7 +2,7 @@
 -- Question:  Until when had a source sent all its trades?
 -- Grain:     one row per JSON object on the topic of heartbeats; those of other topics have no rowtime
 -- Key:       (source, event_time), not unique here
--- Watermark: newest event time of a partition less ${TRADES_WATERMARK}
+-- Watermark: newest event time of a partition less ${TRADES_WATERMARK}, for a moment: trades do not wait for the next
 -- Why:       with them time goes on where nothing is traded, and the last window closes
 CREATE TABLE trade_heartbeats (
     source STRING,
@@ -18,6 +18,6 @@ CREATE TABLE trade_heartbeats (
     END,
     WATERMARK FOR rowtime AS rowtime - ${TRADES_WATERMARK}
 ) WITH (
-    ${KAFKA_NEWS_SOURCE},
+    ${KAFKA_HEARTBEATS},
     'topic' = ${TOPIC_HEARTBEATS}
 );

@@ -25,4 +25,5 @@ SELECT
         WHEN rowtime IS NULL THEN 'time_out_of_range: event_time'
         WHEN ingest_time NOT BETWEEN ${EARLIEST_EVENT_TIME} AND ${LATEST_TIME} THEN 'time_out_of_range: ingest_time'
     END AS problem
-FROM trades;
+FROM trades
+WHERE ${READ_RANGE};

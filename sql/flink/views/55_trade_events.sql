@@ -1,14 +1,51 @@
 -- Trade events
 -- Question:  When did a market go beyond a threshold, how far, and for how long?
--- Grain:     one row per event, however many measures it has; found with the first measure after it
--- Key:       (kind, source, pair, event_time)
+-- Grain:     one row per event as it begins, ended_at null, and one with its peak when it is over
+-- Key:       (kind, source, pair, event_time, ended_at)
 -- Watermark: that of trades
 -- Mode:      streaming only: it looks back over event time
--- Why:       anchored on the measure where the direction changes, so a run starts one partial match and not one each; what lasts
---            longer than ${ALERT_MAX_DURATION} is reported then, and its rest is no new event. No WITHIN: it would drop, without a word,
---            the event of a market that then fell silent, and one open match per series is all the state there can be
+-- Why:       an alert that came when all is over would come too late, one without the peak says too little. The
+--            beginning is a match too, where a filter would do: so both read the same rows and columns, and Flink
+--            computes these once. Anchored on the measure where the direction changes, so a run starts one partial
+--            match and not one each. What lasts longer than ${ALERT_MAX_DURATION} is reported then, and its rest is no
+--            new event. No WITHIN: it would drop, without a word, the event of a market that then fell silent, and one
+--            open match per series is all the state there can be
 CREATE TEMPORARY VIEW trade_events AS
-SELECT *
+SELECT
+    kind,
+    source,
+    symbol,
+    pair,
+    event_time,
+    CAST(NULL AS BIGINT) AS ended_at,
+    threshold,
+    peak,
+    price
+FROM trade_edges
+MATCH_RECOGNIZE (
+    PARTITION BY kind, source, symbol, pair
+    ORDER BY bar_time
+    MEASURES
+        begin_of_it.event_time AS event_time,
+        begin_of_it.threshold AS threshold,
+        begin_of_it.size AS peak,
+        begin_of_it.price AS price
+    ONE ROW PER MATCH
+    AFTER MATCH SKIP PAST LAST ROW
+    PATTERN (begin_of_it)
+    DEFINE begin_of_it AS begin_of_it.direction <> 0 AND begin_of_it.previous_direction <> begin_of_it.direction
+)
+UNION ALL
+SELECT
+    kind,
+    source,
+    symbol,
+    pair,
+    event_time,
+    ended_at,
+    threshold,
+    peak,
+    price
 FROM trade_edges
 MATCH_RECOGNIZE (
     PARTITION BY kind, source, symbol, pair

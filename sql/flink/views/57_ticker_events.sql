@@ -1,12 +1,46 @@
 -- Ticker events
 -- Question:  When did the tickers of a market go beyond a threshold, how far, and for how long?
--- Grain:     one row per event, however many measures it has; found with the first measure after it
--- Key:       (kind, source, pair, event_time)
+-- Grain:     one row per event as it begins, ended_at null, and one with its peak when it is over
+-- Key:       (kind, source, pair, event_time, ended_at)
 -- Watermark: that of tickers
 -- Mode:      streaming only: it looks back over event time
 -- Why:       as for trade_events; apart from them, so that neither waits for the event time of the other
 CREATE TEMPORARY VIEW ticker_events AS
-SELECT *
+SELECT
+    kind,
+    source,
+    symbol,
+    pair,
+    event_time,
+    CAST(NULL AS BIGINT) AS ended_at,
+    threshold,
+    peak,
+    price
+FROM ticker_edges
+MATCH_RECOGNIZE (
+    PARTITION BY kind, source, symbol, pair
+    ORDER BY bar_time
+    MEASURES
+        begin_of_it.event_time AS event_time,
+        begin_of_it.threshold AS threshold,
+        begin_of_it.size AS peak,
+        begin_of_it.price AS price
+    ONE ROW PER MATCH
+    AFTER MATCH SKIP PAST LAST ROW
+    PATTERN (begin_of_it)
+    DEFINE begin_of_it AS begin_of_it.direction <> 0 AND begin_of_it.previous_direction <> begin_of_it.direction
+)
+UNION ALL
+SELECT
+    kind,
+    source,
+    symbol,
+    pair,
+    event_time,
+    ended_at,
+    threshold,
+    peak,
+    price
 FROM ticker_edges
 MATCH_RECOGNIZE (
     PARTITION BY kind, source, symbol, pair

@@ -1,11 +1,12 @@
 -- Alert events
 -- Question:  What is worth a look?
--- Grain:     one row per alert
--- Key:       alert_id: MD5 of kind, source (of a stale feed, source and topic), item (pair, coin) and event time, so the same
---            input gives the same alerts
+-- Grain:     one row per alert, and of what lasts one more when it is over, ended_at not null
+-- Key:       alert_id: MD5 of kind, source (of a stale feed, source and topic), item (pair, coin) and event time, so
+--            the same input gives the same alerts
 -- Watermark: that of the alert's own input
 -- Mode:      streaming only: it builds on what looks back over event time
--- Severity:  critical from twice the threshold on (zscore: from ${ZSCORE_CRITICAL_SIGMA} standard deviations on), else warning
+-- Severity:  critical from twice the threshold on (zscore: from ${ZSCORE_CRITICAL_SIGMA} standard deviations on), else
+--            warning
 CREATE TEMPORARY VIEW alert_events AS
 SELECT
     MD5(CONCAT_WS('|', kind, source, item, CAST(event_time AS STRING))) AS alert_id,
@@ -23,7 +24,8 @@ SELECT
         ELSE 'warning'
     END AS severity,
     detail,
-    event_time
+    event_time,
+    ended_at
 FROM (
     SELECT
         kind,
@@ -44,14 +46,18 @@ FROM (
             END,
             CAST(CAST(CASE kind WHEN 'zscore' THEN peak ELSE ABS(peak) END AS DECIMAL(20, 2)) AS STRING),
             CASE kind
-                WHEN 'zscore' THEN ' standard deviations at its peak, over '
-                WHEN 'volume_surge' THEN ' times its usual volume at its peak, over '
-                WHEN 'slow_spike' THEN CONCAT(' % within ', ${SLOW_SPIKE_LOOKBACK_NAME}, ' at its peak, over ')
-                ELSE ' % at its peak, over '
+                WHEN 'zscore' THEN ' standard deviations'
+                WHEN 'volume_surge' THEN ' times its usual volume'
+                WHEN 'slow_spike' THEN CONCAT(' % within ', ${SLOW_SPIKE_LOOKBACK_NAME})
+                ELSE ' %'
             END,
-            CAST((ended_at - event_time) / 1000 AS STRING), ' s'
+            CASE
+                WHEN ended_at IS NULL THEN ' so far'
+                ELSE CONCAT(' at its peak, over ', CAST((ended_at - event_time) / 1000 AS STRING), ' s')
+            END
         ) AS detail,
-        event_time
+        event_time,
+        ended_at
     FROM trade_events
     UNION ALL
     SELECT
@@ -66,7 +72,8 @@ FROM (
         CONCAT(
             pair, ' on ', source, ' moved ', CAST(CAST(peak AS DECIMAL(20, 2)) AS STRING), ' % between two tickers'
         ) AS detail,
-        event_time
+        event_time,
+        ended_at
     FROM ticker_events
     UNION ALL
     SELECT
@@ -85,10 +92,11 @@ FROM (
                 )
             ELSE CONCAT(
                 symbol, ': ', note, ', by ', CAST(CAST(peak AS DECIMAL(20, 2)) AS STRING), ' % for ',
-                ${DIVERGENCE_WINDOW_NAME}, ' at its peak'
+                ${DIVERGENCE_WINDOW_NAME}, CASE WHEN ended_at IS NULL THEN ' so far' ELSE ' at its peak' END
             )
         END AS detail,
-        event_time
+        event_time,
+        ended_at
     FROM price_events
     UNION ALL
     SELECT
@@ -102,9 +110,11 @@ FROM (
         threshold,
         CONCAT(
             symbol, ': news turned ', CASE WHEN peak > 0 THEN 'better' ELSE 'worse' END, ' by ',
-            CAST(CAST(ABS(peak) AS DECIMAL(20, 2)) AS STRING), ' at its peak, with ', note, ' at first'
+            CAST(CAST(ABS(peak) AS DECIMAL(20, 2)) AS STRING),
+            CASE WHEN ended_at IS NULL THEN ' so far, with ' ELSE ' at its peak, with ' END, note, ' at first'
         ) AS detail,
-        event_time
+        event_time,
+        ended_at
     FROM news_events
     UNION ALL
     SELECT
@@ -120,7 +130,8 @@ FROM (
             'Fear & Greed index of ', source, CASE WHEN points > 0 THEN ' rose ' ELSE ' fell ' END,
             CAST(CAST(ABS(points) AS INT) AS STRING), ' points in a day'
         ) AS detail,
-        event_time
+        event_time,
+        CAST(NULL AS BIGINT) AS ended_at
     FROM index_shifts
     UNION ALL
     SELECT
@@ -133,6 +144,7 @@ FROM (
         CAST(NULL AS DOUBLE) AS peak,
         CAST(${STALE_AFTER_SECONDS} AS DOUBLE) AS threshold,
         CONCAT(feed, ': nothing for ', CAST(CAST(${STALE_AFTER_SECONDS} AS INT) AS STRING), ' s') AS detail,
-        event_time
+        event_time,
+        CAST(NULL AS BIGINT) AS ended_at
     FROM stale_feeds
 );

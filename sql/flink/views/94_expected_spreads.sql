@@ -9,16 +9,22 @@
 CREATE TEMPORARY VIEW expected_spreads AS
 SELECT
     *,
-    LAG(spread, ${PREDICTION_STEPS}) OVER in_order AS past_spread
+    ARRAY[stddev_price, last_price_spread, exponential_spread, least_squares_spread] AS spread,
+    ARRAY[
+        past_stddev,
+        LAG(last_price_spread, ${PREDICTION_STEPS}) OVER in_order,
+        LAG(exponential_spread, ${PREDICTION_STEPS}) OVER in_order,
+        LAG(least_squares_spread, ${PREDICTION_STEPS}) OVER in_order
+    ] AS past_spread
 FROM (
     SELECT
         *,
-        ARRAY[
-            stddev_price,
-            COALESCE(expected[2] * SQRT(CAST(AVG(last_price_error) OVER recent AS DOUBLE)), stddev_price),
-            COALESCE(expected[3] * SQRT(CAST(AVG(exponential_error) OVER recent AS DOUBLE)), stddev_price),
-            COALESCE(expected[4] * SQRT(CAST(AVG(least_squares_error) OVER recent AS DOUBLE)), stddev_price)
-        ] AS spread
+        COALESCE(expected[2] * SQRT(CAST(AVG(last_price_error) OVER recent AS DOUBLE)), stddev_price)
+            AS last_price_spread,
+        COALESCE(expected[3] * SQRT(CAST(AVG(exponential_error) OVER recent AS DOUBLE)), stddev_price)
+            AS exponential_spread,
+        COALESCE(expected[4] * SQRT(CAST(AVG(least_squares_error) OVER recent AS DOUBLE)), stddev_price)
+            AS least_squares_spread
     FROM (
         SELECT
             *,

@@ -12,7 +12,8 @@ SELECT
     threshold,
     severity,
     detail,
-    detected_at
+    detected_at,
+    ended_at
 FROM alert_data
 WHERE
     event_time >= %(start)s

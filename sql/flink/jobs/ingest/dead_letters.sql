@@ -6,6 +6,7 @@
 -- Why:       the JSON tables silently skip what is no JSON object, so the text table must report exactly that. Of an
 --            array they read each object as a message of its own, so one that begins with an object is left to them.
 --            A letter must fit into a Kafka message itself, so a very long text is cut
+-- Mode:      streaming only: what is rejected was reported when it came
 INSERT INTO dead_letters
 SELECT
     kafka_topic,

@@ -5,6 +5,7 @@
 -- Watermark: that of each topic
 -- Why:       duplicates are those that came in time, in the same minute of event time; the percentiles are of what came
 --            in time, too. What is late is valid as well
+-- Mode:      streaming only: batch has no watermark
 INSERT INTO data_quality
 SELECT
     topic,

@@ -3,6 +3,7 @@
 -- Grain:     one row per range of missing ids; it is written again when late or backfilled trades come in
 -- Key:       (source, pair, first_id)
 -- Watermark: that of trades: a gap is one once the watermark has passed what came after it
+-- Mode:      streaming only: batch has no watermark
 INSERT INTO feed_gaps
 SELECT
     source,

@@ -3,6 +3,7 @@
 -- Grain:     one row per late message; a repeated one is written to the same row
 -- Key:       (topic, source, item, event_time, id)
 -- Watermark: that of each topic
+-- Mode:      streaming only: batch has no watermark
 INSERT INTO late_data
 SELECT
     topic,

@@ -1,0 +1,32 @@
+-- Prices, from the lake
+-- Question:  What was each coin worth, as the aggregators said?
+-- Grain:     one row per row of lake.raw.prices within the range to be read
+-- Key:       (kafka_partition, kafka_offset)
+-- Watermark: none
+-- Why:       in batch it takes the place of the table over the topic
+CREATE TEMPORARY VIEW prices AS
+SELECT
+    crypto_id,
+    symbol,
+    name,
+    source,
+    price_usd,
+    market_cap,
+    volume_24h,
+    change_1h,
+    change_24h,
+    change_7d,
+    ath,
+    atl,
+    circulating_supply,
+    TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), event_time) * CAST(1000 AS BIGINT)
+    + EXTRACT(MILLISECOND FROM event_time) AS event_time,
+    TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), ingest_time) * CAST(1000 AS BIGINT)
+    + EXTRACT(MILLISECOND FROM ingest_time) AS ingest_time,
+    ${TOPIC_PRICES} AS kafka_topic,
+    kafka_partition,
+    kafka_offset,
+    CAST(arrived_at AS TIMESTAMP_LTZ(3)) AS arrived_at,
+    CAST(event_time AS TIMESTAMP_LTZ(3)) AS rowtime
+FROM lake.`raw`.prices
+WHERE event_time >= ${READ_FROM} AND event_time < ${READ_TO};
