@@ -225,8 +225,8 @@ class Listener(asyncio.Protocol):
             self.opened.set_result(None)
             data = data.partition(b"\r\n\r\n")[2]
         if self._delays is None:
-            if _PING in data:
-                self._answer(data[data.index(_PING) + 2 :][:4])
+            if (ping := data.find(_PING)) >= 0:
+                self._answer(data[ping + 2 : ping + 6])
             self.count += data.count(b'"type":"trade"')
             last = data.rfind(b'"type":"trade"')
             self._rest = data[max(last + 14, len(data) - 13) :] if last >= 0 else data[-13:]

@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from random import Random
 from threading import Thread
 from typing import Any
@@ -123,17 +124,15 @@ def _trade(settings: Settings, sender: Any, symbol: str, number: int, price: flo
 def _watch_table(settings: Settings, count: int, rate: int, arrived: dict[int, float]) -> None:
     """Note by trade how many seconds after its sending it is found first."""
     wanted = len(range(0, count, _PROBE))
+    query = database.statement("bench/trades_since")
     server = database.connect(settings, "reader")
     server.autocommit = True
     newest = time.time()
     until = newest + count / rate + _PATIENCE
     with server.cursor() as cursor:
         while len(arrived) < wanted and time.time() < until:
-            cursor.execute(
-                "SELECT trade_id, extract(epoch FROM event_time) FROM trade_data"
-                " WHERE pair = 'PROBE/USDT' AND event_time >= to_timestamp(%s)",
-                (newest - _OVERLAP,),
-            )
+            since = datetime.fromtimestamp(newest - _OVERLAP, timezone.utc)
+            cursor.execute(query, {"pair": "PROBE/USDT", "since": since})
             now = time.time()
             for trade_id, event_time in cursor:
                 arrived.setdefault(int(trade_id), now - float(event_time))

@@ -125,15 +125,13 @@ def measure_compacting(server: Any) -> None:
             cursor.execute("SELECT pg_table_size(%s), pg_indexes_size(%s)", (name, name))
             table, indexes = (size / 2**20 for size in cursor.fetchone())
             times = []
-            for query in (
-                f"SELECT avg(price) FROM trade_data WHERE pair = 'BTC/USDT' AND event_time >= '{_START}'"
-                f" AND event_time < '{_START + timedelta(hours=6)}'",
-                f"SELECT sum(quantity) FROM trade_data WHERE event_time < '{_START + timedelta(days=1)}'",
-            ):
+            for query_name, length in (("mean_price", timedelta(hours=6)), ("traded", timedelta(days=1))):
+                query = database.statement(f"bench/{query_name}")
+                values = {"pair": "BTC/USDT", "since": _START, "until": _START + length}
                 taken = []
                 for _ in range(5):
                     start = time.perf_counter()
-                    cursor.execute(query)
+                    cursor.execute(query, values)
                     taken.append(time.perf_counter() - start)
                 times.append(1000 * min(taken))
             print(f"  {way or 'as written':55} {took:5.1f} s, {table:6.0f} + {indexes:4.0f} MiB", end="")

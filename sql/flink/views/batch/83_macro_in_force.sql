@@ -6,7 +6,8 @@
 -- Why:       batch has no join FOR SYSTEM_TIME AS OF a row's own time, but it knows all versions: each is in force until the
 --            next, the last one to arrive of those with the same known_from. Each minute is compared with each version, so
 --            of a series of decades only those in force while something is read are taken. In batch Flink has no LEAD of a
---            time with a zone; the session's is UTC
+--            time with a zone; the session's is UTC. A series that is never known falls out by itself: known_from IS NOT NULL
+--            before the windows would keep the planner busy for minutes
 CREATE TEMPORARY VIEW macro_in_force AS
 SELECT
     m.minute_time,
