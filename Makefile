@@ -14,7 +14,7 @@ test: ## Run all tests, on a stack of their own
 	$(SETUP) dev
 	@.venv/bin/python -m pytest $(OPTIONS)
 
-soak: ## Run the tests that take many minutes: every part killed while all jobs run
+soak: ## Run the tests that take many minutes, or need a machine that does nothing else: kills, a spike on the page in 5 s
 	$(SETUP) dev
 	@.venv/bin/python -m pytest -m soak
 
